@@ -1,0 +1,286 @@
+#!/usr/bin/env bash
+#
+# The door to the project: ./build.sh COMMAND.  Every command does what it
+# needs by itself on a fresh Debian 12 or 13 machine.  Quiet on success.
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BUILD=$ROOT/build
+JOBS=${JOBS:-2}
+
+# What a build needs, and what the sandbox, the tests and the benchmarks need
+# besides.  libtest-nginx-perl is not here: see install_test_nginx.
+BUILD_PACKAGES="gcc make libc6-dev nginx nginx-dev libhiredis-dev
+    libcjson-dev libcurl4-openssl-dev libevent-dev libssl-dev"
+TEST_PACKAGES="redis-server redis-tools perl curl openssl procps wrk
+    universal-ctags binutils git ca-certificates
+    libmojolicious-perl libio-socket-ssl-perl libjson-xs-perl"
+
+usage() {
+    cat <<'USAGE'
+usage: ./build.sh COMMAND
+
+  deps            install what is missing, from the system's package manager
+  build           build/ngx_http_oscp_module.so, build/oscp-worker and
+                  build/oscpctl; for the installed nginx, or for the source
+                  tree NGINX_SRC=DIR; --asan: into build/asan, sanitized
+  test [FILE...]  unit, module and scenario tests, plain and sanitized;
+                  with files: only these, plain (--asan FILE...: sanitized)
+  run [--once]    the sandbox: Redis, nginx, worker and a simulated grid
+                  operator on loopback; --once: one short pass, exit 0 only
+                  if the circuit's value changed as the forecast said
+  bench           ratios measured side by side in one run
+  lint            sizes, names, dependencies, layout
+  install         into the system: module, programs, examples
+                  (DESTDIR=, PREFIX=/usr/local)
+  clean           remove build/ and sandbox/
+USAGE
+}
+
+say() {
+    printf '%s\n' "build.sh: $*" >&2
+}
+
+die() {
+    say "$*"
+    exit 1
+}
+
+# Runs a command and shows its output only when it fails.
+quietly() {
+    local log status=0
+
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || status=$?
+    if [ $status -ne 0 ]; then
+        cat "$log" >&2
+        rm -f "$log"
+        die "failed ($status): $*"
+    fi
+    rm -f "$log"
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "must be root (or have sudo) for: $*"
+    fi
+}
+
+installed() {
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null \
+        | grep -qx installed
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q \
+        -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
+}
+
+# deps build: what a build needs; deps: everything.
+deps() {
+    local package missing=()
+
+    command -v dpkg-query >/dev/null \
+        || die "this is not Debian: install the packages that build.sh names"
+    # shellcheck disable=SC2086
+    for package in $BUILD_PACKAGES $([ "${1:-}" = build ] \
+        || echo $TEST_PACKAGES)
+    do
+        installed "$package" || missing+=("$package")
+    done
+
+    if [ ${#missing[@]} -gt 0 ]; then
+        say "installing ${missing[*]}"
+        quietly as_root apt-get -q -o DPkg::Lock::Timeout=120 update
+        quietly apt_install "${missing[@]}"
+    fi
+    if [ "${1:-}" != build ]; then
+        perl -MTest::Nginx::Socket -e1 2>/dev/null || install_test_nginx
+    fi
+}
+
+# Test::Nginx is packaged in Debian's sid only (architecture all).  It is taken
+# from the mirror that this machine already uses, through a package list of
+# our own, so that the system's suites stay as they are.
+install_test_nginx() {
+    local mirror dir
+    local -a apt
+
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' \
+        'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+    [ -n "$mirror" ] || die "no Debian mirror is configured on this machine"
+    say "installing libtest-nginx-perl"
+    dir=$(mktemp -d)
+    chmod 755 "$dir"
+    mkdir -p "$dir/lists/partial"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+        "$mirror sid main" >"$dir/sources.list"
+    apt=(apt-get -q -o "Dir::Etc::sourcelist=$dir/sources.list"
+        -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$dir/lists"
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+        -o Acquire::Languages=none -o APT::Sandbox::User=root)
+    (
+        cd "$dir"
+        quietly as_root "${apt[@]}" update
+        quietly as_root "${apt[@]}" download libtest-nginx-perl
+        quietly apt_install ./libtest-nginx-perl_*.deb
+    )
+    as_root rm -rf "$dir"
+    perl -MTest::Nginx::Socket -e1 || die "Test::Nginx does not load"
+}
+
+# The module, through nginx's own configure.  configure is run again only
+# when the list of sources, the flags or the nginx have changed.
+build_module() {
+    local build=$1 cc_opt=$2 ld_opt=$3
+    local src=${NGINX_SRC:-/usr/share/nginx/src} stamp
+    local -a flags=(--with-compat)
+
+    [ -x "$src/configure" ] || die "no nginx source tree at $src"
+    if [ -z "${NGINX_SRC:-}" ]; then
+        # shellcheck disable=SC1091
+        . "$src/conf_flags"
+        flags=("${NGX_CONF_FLAGS[@]}")
+    fi
+    mkdir -p "$build/nginx"
+    stamp="$src $cc_opt $ld_opt $(nginx -v 2>&1) $(cd "$ROOT" \
+        && ls ngx_oscp_module/*.[ch] oscp/*.[ch] && cat ngx_oscp_module/config)"
+    if [ "$(cat "$build/nginx/stamp" 2>/dev/null)" != "$stamp" ]; then
+        (
+            cd "$src"
+            ASAN_OPTIONS=detect_leaks=0 quietly ./configure \
+                --with-cc-opt="$cc_opt" --with-ld-opt="$ld_opt" "${flags[@]}" \
+                --add-dynamic-module="$ROOT/ngx_oscp_module" \
+                --builddir="$build/nginx"
+        )
+        printf '%s' "$stamp" >"$build/nginx/stamp"
+    fi
+    quietly make -j"$JOBS" -f "$build/nginx/Makefile" -C "$src" modules
+    cp "$build/nginx/ngx_http_oscp_module.so" "$build/"
+}
+
+# build [--asan] [--unit]
+build() {
+    local build=$BUILD sanitize='' unit='' arg
+    local cc_opt='-O2 -g -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2
+        -Wall -Wextra -Wno-unused-parameter -Werror=implicit'
+    local ld_opt='-Wl,-z,relro -Wl,-z,now -fPIC'
+
+    for arg; do
+        case $arg in
+        --asan)
+            sanitize=SANITIZE=1
+            build=$BUILD/asan
+            cc_opt='-O1 -g -fPIC -fno-omit-frame-pointer
+                -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+            ld_opt='-fsanitize=address,undefined -fPIC'
+            ;;
+        --unit) unit=unit ;;
+        *) die "build: unknown option $arg" ;;
+        esac
+    done
+    deps build
+    mkdir -p "$build"
+    # shellcheck disable=SC2086
+    quietly make -j"$JOBS" -C "$ROOT/oscp" BUILD="$build" $sanitize all $unit
+    # shellcheck disable=SC2086
+    quietly make -j"$JOBS" -C "$ROOT/worker" BUILD="$build" $sanitize
+    build_module "$build" "$(echo $cc_opt)" "$ld_opt"
+}
+
+# One prove over everything, in the build tree named.
+prove_in() {
+    local build=$1
+    shift
+    ( cd "$ROOT" && OSCP_BUILD=$build prove -j"$JOBS" -It/lib "$@" )
+}
+
+run_tests() {
+    local asan=''
+
+    if [ "${1:-}" = --asan ]; then
+        asan=--asan
+        shift
+    fi
+    deps
+    if [ $# -gt 0 ]; then
+        # shellcheck disable=SC2086
+        build --unit $asan
+        prove_in "$BUILD${asan:+/asan}" -v "$@"
+        return
+    fi
+    build --unit
+    build --unit --asan
+    say "tests, plain build"
+    prove_in "$BUILD" "$BUILD"/unit/* "$ROOT"/t/*.t
+    say "tests, ASan + UBSan build"
+    prove_in "$BUILD/asan" "$BUILD"/asan/unit/* \
+        $(ls "$ROOT"/t/*.t | grep -v /lint.t)
+}
+
+run_sandbox() {
+    deps
+    build
+    cd "$ROOT"
+    exec perl -It/lib t/cp/sandbox "$@"
+}
+
+run_bench() {
+    deps
+    build
+    cd "$ROOT"
+    exec perl -It/lib bench/bench "$@"
+}
+
+run_lint() {
+    deps
+    build
+    cd "$ROOT"
+    exec perl t/lint.t
+}
+
+install_all() {
+    local prefix=${PREFIX:-/usr/local} dest=${DESTDIR:-} modules share
+
+    build
+    modules=$(nginx -V 2>&1 | tr ' ' '\n' \
+        | sed -n 's/^--modules-path=//p')
+    modules=${modules:-/usr/lib/nginx/modules}
+    share=$prefix/share/oscp
+    install -d "$dest$modules" "$dest$prefix/bin" "$dest$share"
+    install -m 644 "$BUILD/ngx_http_oscp_module.so" "$dest$modules/"
+    install -m 755 "$BUILD/oscp-worker" "$dest$prefix/bin/"
+    if [ -e "$BUILD/oscpctl" ]; then
+        install -m 755 "$BUILD/oscpctl" "$dest$prefix/bin/"
+    fi
+    install -m 644 "$ROOT"/conf/* "$dest$share/"
+    say "installed; examples are in $share"
+}
+
+main() {
+    local command=${1:-help}
+
+    [ $# -eq 0 ] || shift
+    case $command in
+    deps) deps "$@" ;;
+    build) build "$@" ;;
+    test) run_tests "$@" ;;
+    run) run_sandbox "$@" ;;
+    bench) run_bench "$@" ;;
+    lint) run_lint "$@" ;;
+    install) install_all ;;
+    clean) rm -rf "$BUILD" "$ROOT/sandbox" ;;
+    help | -h | --help) usage ;;
+    *)
+        usage >&2
+        die "unknown command: $command"
+        ;;
+    esac
+}
+
+main "$@"
