@@ -22,7 +22,8 @@ typedef int64_t  oscp_ms_t;
 /*
  * Reads `len` bytes at `text` as one RFC 3339 date-time, nothing before or
  * after it.  Fractions below a millisecond are cut off.  Second 60 is read as
- * the first moment of the next minute.  Years 0001 to 9999.
+ * the first moment of the next minute.  Years 0001 to 9999, in the text and,
+ * its offset applied, in UTC: what is read can be written.
  *
  * Returns 0 and stores the moment in `*ms`, or -1 and leaves `*ms` as it was.
  */
