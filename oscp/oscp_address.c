@@ -3,6 +3,7 @@
  */
 
 #include "oscp_address.h"
+#include "oscp_message.h"
 
 #include <string.h>
 
@@ -31,9 +32,7 @@ oscp_address_host_valid(oscp_str_t s)
     size_t  i;
 
     for (i = 0; i < s.len; i++) {
-        if (s.data[i] != '.'
-            && !oscp_name_valid(&s.data[i], 1, OSCP_NAME_PLAIN))
-        {
+        if (!oscp_name_valid(&s.data[i], 1, OSCP_NAME_PLAIN)) {
             return 0;
         }
     }
