@@ -1,0 +1,239 @@
+/*
+ * Yellow episodes: the step from one decision to the next, and its words.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "oscp_episode.h"
+#include "oscp_unit.h"
+
+#define LIMIT_TEXT_SIZE   128
+#define POWER_TEXT_SIZE   (OSCP_NUMBER_SIZE + 4)
+
+static const char *const  severity_names[] = {
+    "info", "warning", "critical"
+};
+
+static const char *const  notice_titles[] = {
+    [OSCP_NOTICE_NONE] = "%s: the limit of the fallback has changed",
+    [OSCP_NOTICE_ENTERED] = "%s is in fallback",
+    [OSCP_NOTICE_SOURCE] = "%s: the fallback's limit has another source",
+    [OSCP_NOTICE_RECOVERED] = "%s is back under the grid operator's forecast",
+    [OSCP_NOTICE_LOCAL] = "%s is under full local control",
+    [OSCP_NOTICE_ZERO] = "%s: the grid operator's forecast is 0 W throughout"
+};
+
+
+const char *
+oscp_severity_name(oscp_severity_t severity)
+{
+    return (unsigned) severity <= OSCP_SEVERITY_CRITICAL
+           ? severity_names[severity] : NULL;
+}
+
+
+static void
+power_text(double watts, char *buf)
+{
+    char  number[OSCP_NUMBER_SIZE];
+
+    if (watts >= 1000) {
+        oscp_number_format(watts / 1000, 3, number);
+        snprintf(buf, POWER_TEXT_SIZE, "%s kW", number);
+        return;
+    }
+
+    oscp_number_format(watts, 3, number);
+    snprintf(buf, POWER_TEXT_SIZE, "%s W", number);
+}
+
+
+static const char *
+source_text(oscp_source_t source)
+{
+    switch (source) {
+    case OSCP_SOURCE_FORECAST:
+        return "from the forecast";
+    case OSCP_SOURCE_FALLBACK:
+        return "from the fallback forecast";
+    case OSCP_SOURCE_GAP_POLICY:
+        return "the circuit's safe default";
+    case OSCP_SOURCE_NONE:
+        break;
+    }
+
+    return "the non-OSCP path";
+}
+
+
+/* "import at most 60 kW (the circuit's safe default)" */
+static void
+limit_text(const char *what, const oscp_limit_t *limit, char *buf)
+{
+    char  power[POWER_TEXT_SIZE];
+
+    if (!limit->has_limit) {
+        snprintf(buf, LIMIT_TEXT_SIZE, "no %s limit", what);
+        return;
+    }
+
+    power_text(limit->limit_w, power);
+    snprintf(buf, LIMIT_TEXT_SIZE, "%s at most %s (%s)", what, power,
+             source_text(limit->source));
+}
+
+
+static const char *
+reason_text(oscp_reason_t reason)
+{
+    switch (reason) {
+    case OSCP_REASON_LIVENESS_LOST:
+        return "the connection to the grid operator is lost";
+    case OSCP_REASON_FORECAST_GAP:
+        return "no forecast block covers now";
+    case OSCP_REASON_DISABLED:
+        return "it was disabled by command";
+    case OSCP_REASON_DISCONNECTED:
+        return "it was disconnected by command";
+    case OSCP_REASON_NO_FORECAST:
+        return "no forecast has been received";
+    case OSCP_REASON_NOT_STARTED:
+        return "the first forecast block has not begun";
+    case OSCP_REASON_FORECAST:
+        break;
+    }
+
+    return "a forecast block covers now";
+}
+
+
+static void
+episode_text(const oscp_decision_t *d, const oscp_episode_context_t *c,
+    oscp_episode_step_t *step)
+{
+    char    import[LIMIT_TEXT_SIZE], export[LIMIT_TEXT_SIZE];
+    char    since[OSCP_TIME_SIZE], next[OSCP_TIME_SIZE], group[192];
+    size_t  n;
+
+    snprintf(group, sizeof(group), "Group %s of %s", c->group, c->conn);
+    snprintf(step->title, sizeof(step->title), notice_titles[step->notice],
+             group);
+
+    limit_text("import", &d->limits[OSCP_DIRECTION_IMPORT], import);
+    limit_text("export", &d->limits[OSCP_DIRECTION_EXPORT], export);
+    oscp_time_format(c->since_ms, since);
+    oscp_time_format(d->next_ms, next);
+
+    n = (size_t) snprintf(step->detail, sizeof(step->detail),
+            "Why: %s. Since %s. Now holds: %s, %s%s%s. ",
+            reason_text(d->reason), since, import, export,
+            c->circuit ? "; circuit " : "", c->circuit ? c->circuit : "");
+    if (n < sizeof(step->detail)) {
+        snprintf(step->detail + n, sizeof(step->detail) - n,
+                 next[0] ? "Next change by time: %s."
+                         : "No change is due by time.%s", next);
+    }
+}
+
+
+/*
+ * The zero profile is told once; a profile that is not zero arms it again.
+ */
+static int
+zero_begins(oscp_episode_t *e, const oscp_episode_context_t *c)
+{
+    if (!c->zero) {
+        e->zero_notified = 0;
+        return 0;
+    }
+
+    if (e->zero_notified) {
+        return 0;
+    }
+
+    e->zero_notified = 1;
+    return 1;
+}
+
+
+static void
+yellow(oscp_episode_t *e, const oscp_decision_t *d, oscp_episode_step_t *step)
+{
+    const oscp_limit_t  *import = &d->limits[OSCP_DIRECTION_IMPORT];
+    const oscp_limit_t  *export = &d->limits[OSCP_DIRECTION_EXPORT];
+
+    if (!e->has_incident) {
+        step->incident = OSCP_INCIDENT_OPEN;
+        step->notice = OSCP_NOTICE_ENTERED;
+        step->severity = OSCP_SEVERITY_WARNING;
+        return;
+    }
+
+    step->incident = OSCP_INCIDENT_UPDATE;
+    step->severity = OSCP_SEVERITY_WARNING;
+
+    if (e->import_source != import->source
+        || e->export_source != export->source)
+    {
+        step->notice = OSCP_NOTICE_SOURCE;
+    }
+}
+
+
+static void
+not_yellow(oscp_episode_t *e, const oscp_decision_t *d,
+    oscp_episode_step_t *step)
+{
+    int  given_back;
+
+    /* An operator's hand takes a limit away: that is worth saying by itself. */
+    given_back = e->mode != OSCP_MODE_LOCAL && d->mode == OSCP_MODE_LOCAL;
+
+    if (e->has_incident) {
+        step->incident = OSCP_INCIDENT_RESOLVE;
+        step->notice = d->mode == OSCP_MODE_NORMAL ? OSCP_NOTICE_RECOVERED
+                                                   : OSCP_NOTICE_LOCAL;
+    } else if (given_back) {
+        step->notice = OSCP_NOTICE_LOCAL;
+    }
+}
+
+
+void
+oscp_episode_step(oscp_episode_t *e, const oscp_decision_t *d,
+    const oscp_episode_context_t *context, oscp_episode_step_t *step)
+{
+    const oscp_limit_t  *import = &d->limits[OSCP_DIRECTION_IMPORT];
+    const oscp_limit_t  *export = &d->limits[OSCP_DIRECTION_EXPORT];
+
+    memset(step, 0, sizeof(*step));
+
+    if (d->mode == OSCP_MODE_FALLBACK) {
+        yellow(e, d, step);
+    } else {
+        not_yellow(e, d, step);
+    }
+
+    if (step->notice == OSCP_NOTICE_NONE
+        && d->mode == OSCP_MODE_NORMAL && zero_begins(e, context))
+    {
+        step->notice = OSCP_NOTICE_ZERO;
+        step->severity = OSCP_SEVERITY_WARNING;
+    }
+
+    step->has_limit = import->has_limit || export->has_limit;
+    step->limit_w = import->has_limit ? import->limit_w : export->limit_w;
+
+    e->mode = d->mode;
+    e->reason = d->reason;
+    e->import_source = import->source;
+    e->export_source = export->source;
+    e->has_incident = d->mode == OSCP_MODE_FALLBACK;
+
+    if (step->incident != OSCP_INCIDENT_NONE
+        || step->notice != OSCP_NOTICE_NONE)
+    {
+        episode_text(d, context, step);
+    }
+}
