@@ -125,7 +125,8 @@ install_test_nginx() {
     apt=(apt-get -q -o "Dir::Etc::sourcelist=$dir/sources.list"
         -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$dir/lists"
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
-        -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root)
+        -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false
+        -o APT::Sandbox::User=root)
     (
         cd "$dir"
         quietly as_root "${apt[@]}" update
