@@ -10,14 +10,19 @@
 #include "oscp_error.h"
 #include "oscp_message.h"
 
-#define OSCP_READ_DEPTH_MAX    16      /* nested containers that pass */
-#define OSCP_READ_MEMBERS_MAX  256     /* members in one object */
-#define OSCP_READ_BLOCKS_MAX   4096    /* forecasted_blocks in one message */
-#define OSCP_READ_ITEMS_MAX    4096    /* elements of any other list we read */
+#define OSCP_READ_SIZE_MAX        16777216   /* bytes in one document */
+#define OSCP_READ_DEPTH_MAX       16     /* nested containers that pass */
+#define OSCP_READ_MEMBERS_MAX     256    /* members in one object */
+#define OSCP_READ_UNKNOWN_MAX     1024   /* unknown members, together, in the
+                                            objects around any one point */
+#define OSCP_READ_COLLISIONS_MAX  32     /* names of unknown members that share
+                                            a hash without being equal */
+#define OSCP_READ_BLOCKS_MAX      4096   /* forecasted_blocks in one message */
+#define OSCP_READ_ITEMS_MAX       4096   /* elements of any other list */
 
 typedef struct {
     oscp_ms_t  now_ms;             /* the moment of receipt */
-    unsigned   strict:1;           /* `dialect strict`: the schema's form only */
+    unsigned   strict:1;           /* dialect strict: the schema's form only */
     unsigned   intermittent:1;     /* profile vector: an explicit list of
                                       measurement_configuration must contain
                                       INTERMITTENT */
@@ -35,6 +40,9 @@ typedef struct {
  *   - unless strict: required_behaviour nested, flat, absent or without
  *     measurement_configuration; capacity as a number or as a JSON number in
  *     quotes; offline_mode_at absent;
+ *   - required_behaviour nested and flat in one message: the nested one is
+ *     taken, whole; the members of the flat one must still be of their types;
+ *   - null is no value for any member, optional ones included;
  *   - offline_mode_at after now_ms; end_time after start_time; capacity
  *     finite and >= 0; other values finite; heartbeat_interval >= 1; lists of
  *     blocks, measurements and versions not empty; measurement_configuration
@@ -42,7 +50,11 @@ typedef struct {
  *
  * Returns OSCP_OK, or the error's code with `err` filled: path "$…" of the
  * offending value (of the missing member for a missing one) and what it must
- * be.  After an error `m` holds what was read so far and means nothing.
+ * be.  Which code: SYNTAX for what is not JSON, not a date-time or a duplicate
+ * key; SCHEMA for a type, a spelling of an enumeration, a missing member, an
+ * empty list; SEMANTIC for numbers and times out of range, and for a list
+ * without INTERMITTENT; LIMIT for the limits above.  A value is never echoed.
+ * After an error `m` holds what was read so far and means nothing.
  */
 oscp_err_t oscp_read(oscp_message_t *m, const char *json, size_t len,
     const oscp_read_options_t *options, oscp_error_t *err);
