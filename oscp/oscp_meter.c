@@ -1,0 +1,378 @@
+/*
+ * Registers and windows.  A "pair" is two neighbouring samples; all energy is
+ * the sum of what pairs, or parts of pairs, contribute.
+ */
+
+#include <string.h>
+
+#include "oscp_meter.h"
+
+#define METER_GROWTH      64
+#define MWH_PER_WH        1000
+#define WH_DIGITS         3
+
+typedef enum {
+    REGISTER_IMPORT = 0,
+    REGISTER_EXPORT
+} meter_register_t;
+
+static const char *const  result_names[] = {
+    [OSCP_METER_ADDED] = "added",
+    [OSCP_METER_REPEATED] = "repeated",
+    [OSCP_METER_CONFLICT] = "conflict",
+    [OSCP_METER_LATE] = "late",
+    [OSCP_METER_FULL] = "full",
+    [OSCP_METER_NOMEM] = "no memory"
+};
+
+
+const char *
+oscp_meter_result_name(oscp_meter_result_t result)
+{
+    return (unsigned) result <= OSCP_METER_NOMEM ? result_names[result] : NULL;
+}
+
+
+int
+oscp_meter_parse_wh(const char *text, size_t len, int64_t *mwh)
+{
+    int      digits = 0, fraction = -1, round_up = 0;
+    size_t   i;
+    int64_t  value = 0;
+
+    for (i = 0; i < len; i++) {
+        if (text[i] == '.' && fraction < 0 && digits) {
+            fraction = 0;
+            continue;
+        }
+        if (text[i] < '0' || text[i] > '9') {
+            return -1;
+        }
+
+        digits = 1;
+        if (fraction >= WH_DIGITS) {
+            round_up |= fraction == WH_DIGITS && text[i] >= '5';
+            fraction++;
+            continue;
+        }
+
+        value = value * 10 + (text[i] - '0');
+        fraction += fraction >= 0;
+        if (value > OSCP_METER_MWH_MAX) {
+            return -1;
+        }
+    }
+
+    if (!digits || fraction == 0) {
+        return -1;
+    }
+
+    for (i = fraction > 0 ? (size_t) fraction : 0; i < WH_DIGITS; i++) {
+        value *= 10;
+    }
+
+    value += round_up;
+    if (value > OSCP_METER_MWH_MAX) {
+        return -1;
+    }
+
+    *mwh = value;
+    return 0;
+}
+
+
+void
+oscp_meter_init(oscp_meter_t *m)
+{
+    memset(m, 0, sizeof(*m));
+    m->first_ms = OSCP_TIME_NONE;
+}
+
+
+void
+oscp_meter_clear(oscp_meter_t *m, const oscp_alloc_t *alloc)
+{
+    alloc->resize(alloc->ctx, m->samples, 0);
+    oscp_meter_init(m);
+}
+
+
+/* The number of samples at or before `at_ms`. */
+static size_t
+meter_upto(const oscp_meter_t *m, oscp_ms_t at_ms)
+{
+    size_t  low = 0, high = m->n, middle;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        if (m->samples[middle].at_ms <= at_ms) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+
+    return low;
+}
+
+
+static int
+same_values(const oscp_sample_t *a, const oscp_sample_t *b)
+{
+    return a->import_mwh == b->import_mwh && a->has_export == b->has_export
+           && (!a->has_export || a->export_mwh == b->export_mwh)
+           && a->has_power == b->has_power
+           && (!a->has_power || a->power_w == b->power_w);
+}
+
+
+oscp_meter_result_t
+oscp_meter_add(oscp_meter_t *m, const oscp_sample_t *s, oscp_ms_t closed_ms,
+    const oscp_alloc_t *alloc)
+{
+    size_t          at, size;
+    oscp_sample_t  *grown;
+
+    if (closed_ms != OSCP_TIME_NONE && s->at_ms < closed_ms) {
+        return OSCP_METER_LATE;
+    }
+
+    at = meter_upto(m, s->at_ms);
+    if (at > 0 && m->samples[at - 1].at_ms == s->at_ms) {
+        return same_values(&m->samples[at - 1], s) ? OSCP_METER_REPEATED
+                                                   : OSCP_METER_CONFLICT;
+    }
+
+    if (m->n == OSCP_METER_SAMPLES_MAX) {
+        return OSCP_METER_FULL;
+    }
+
+    if (m->n == m->size) {
+        size = m->size + METER_GROWTH;
+        grown = alloc->resize(alloc->ctx, m->samples, size * sizeof(*grown));
+        if (grown == NULL) {
+            return OSCP_METER_NOMEM;
+        }
+        m->samples = grown;
+        m->size = size;
+    }
+
+    memmove(m->samples + at + 1, m->samples + at,
+            (m->n - at) * sizeof(*m->samples));
+    m->samples[at] = *s;
+    m->n++;
+
+    if (m->first_ms == OSCP_TIME_NONE || s->at_ms < m->first_ms) {
+        m->first_ms = s->at_ms;
+    }
+
+    return OSCP_METER_ADDED;
+}
+
+
+static int64_t
+register_of(const oscp_sample_t *s, meter_register_t which)
+{
+    return which == REGISTER_IMPORT ? s->import_mwh : s->export_mwh;
+}
+
+
+/* What the pair adds from its first sample on until `at_ms` inside it. */
+static int64_t
+progress(const oscp_sample_t *pair, meter_register_t which, oscp_ms_t at_ms)
+{
+    int64_t  a = register_of(&pair[0], which), b = register_of(&pair[1], which);
+    int64_t  delta = b >= a ? b - a : b;
+    int64_t  span = pair[1].at_ms - pair[0].at_ms, part;
+
+    part = at_ms - pair[0].at_ms;
+    if (part <= 0) {
+        return 0;
+    }
+    if (part >= span) {
+        return delta;
+    }
+
+    /* Split, so that no product leaves 64 bits; rounded to nearest. */
+    return delta / span * part + (delta % span * part + span / 2) / span;
+}
+
+
+/* Energy in [start, end) over the pairs [first, last) of samples. */
+static int64_t
+energy(const oscp_meter_t *m, meter_register_t which, oscp_ms_t start_ms,
+    oscp_ms_t end_ms)
+{
+    size_t   i;
+    int64_t  sum = 0;
+
+    i = meter_upto(m, start_ms);
+    for (i = i ? i - 1 : 0; i + 1 < m->n; i++) {
+        if (m->samples[i].at_ms >= end_ms) {
+            break;
+        }
+        sum += progress(m->samples + i, which, end_ms)
+               - progress(m->samples + i, which, start_ms);
+    }
+
+    return sum;
+}
+
+
+/*
+ * Whether the register at `at_ms` is known: 1; 0: a neighbour behind is still
+ * missing; -1: the neighbours lie too far apart, or there is none before.
+ */
+static int
+known_at(const oscp_meter_t *m, oscp_ms_t at_ms, int64_t window_ms)
+{
+    size_t  n = meter_upto(m, at_ms);
+
+    if (n == 0) {
+        return -1;
+    }
+
+    if (m->samples[n - 1].at_ms == at_ms) {
+        return 1;
+    }
+
+    if (n == m->n) {
+        return at_ms - m->samples[n - 1].at_ms > window_ms ? -1 : 0;
+    }
+
+    return m->samples[n].at_ms - m->samples[n - 1].at_ms <= window_ms ? 1 : -1;
+}
+
+
+static int64_t
+register_at(const oscp_meter_t *m, oscp_ms_t at_ms)
+{
+    size_t                n = meter_upto(m, at_ms);
+    const oscp_sample_t  *pair = m->samples + n - 1;
+
+    if (pair[0].at_ms == at_ms || n == m->n) {
+        return pair[0].import_mwh;
+    }
+
+    if (pair[1].import_mwh < pair[0].import_mwh) {
+        return progress(pair, REGISTER_IMPORT, at_ms);
+    }
+
+    return pair[0].import_mwh + progress(pair, REGISTER_IMPORT, at_ms);
+}
+
+
+static void
+read_power(const oscp_meter_t *m, oscp_ms_t end_ms, int64_t window_ms,
+    oscp_reading_t *r)
+{
+    size_t  n = meter_upto(m, end_ms);
+
+    for (; n > 0; n--) {
+        if (end_ms - m->samples[n - 1].at_ms > window_ms) {
+            return;
+        }
+        if (m->samples[n - 1].has_power) {
+            r->has_power = 1;
+            r->power_w = m->samples[n - 1].power_w;
+            return;
+        }
+    }
+}
+
+
+/* 1 when no sample lies close enough for the asset to count in the window. */
+static int
+is_absent(const oscp_meter_t *m, oscp_ms_t start_ms, oscp_ms_t end_ms)
+{
+    size_t  before = meter_upto(m, start_ms), upto = meter_upto(m, end_ms);
+
+    if (upto > before) {
+        return 0;
+    }
+
+    /* None inside: present only when a pair spans the whole window. */
+    if (before == 0) {
+        return 1;
+    }
+    if (m->samples[before - 1].at_ms == start_ms) {
+        return 0;
+    }
+
+    return before == m->n
+           && start_ms - m->samples[before - 1].at_ms > end_ms - start_ms;
+}
+
+
+void
+oscp_meter_read(const oscp_meter_t *m, oscp_ms_t start_ms, oscp_ms_t end_ms,
+    oscp_ms_t now_ms, int64_t grace_ms, oscp_reading_t *r)
+{
+    int        at_start, at_end, late;
+    int64_t    window_ms = end_ms - start_ms;
+    oscp_ms_t  from_ms = start_ms;
+
+    memset(r, 0, sizeof(*r));
+
+    if (is_absent(m, start_ms, end_ms)) {
+        return;
+    }
+
+    late = now_ms >= end_ms + window_ms + grace_ms;
+
+    if (m->first_ms > start_ms && m->first_ms < end_ms) {
+        r->joined = 1;
+        from_ms = m->first_ms;
+    }
+
+    at_start = known_at(m, from_ms, window_ms);
+    at_end = known_at(m, end_ms, window_ms);
+
+    if (at_start < 0 || at_end < 0 || (late && (!at_start || !at_end))) {
+        r->state = OSCP_READING_MISSING;
+        return;
+    }
+    if (!at_start || !at_end) {
+        r->state = OSCP_READING_WAITING;
+        return;
+    }
+
+    r->state = OSCP_READING_COMPLETE;
+    r->import_mwh = energy(m, REGISTER_IMPORT, from_ms, end_ms);
+    r->has_export = m->samples[meter_upto(m, end_ms) - 1].has_export;
+    if (r->has_export) {
+        r->export_mwh = energy(m, REGISTER_EXPORT, from_ms, end_ms);
+    }
+    r->register_mwh = register_at(m, end_ms);
+    read_power(m, end_ms, window_ms, r);
+}
+
+
+size_t
+oscp_meter_settle(oscp_meter_t *m, oscp_ms_t end_ms,
+    void (*dropped)(void *arg, const char *entry), void *arg)
+{
+    size_t  i, n = meter_upto(m, end_ms);
+
+    if (n < 2) {
+        return 0;
+    }
+
+    n--;
+    for (i = 0; i < n && dropped; i++) {
+        dropped(arg, m->samples[i].entry);
+    }
+
+    memmove(m->samples, m->samples + n, (m->n - n) * sizeof(*m->samples));
+    m->n -= n;
+    return n;
+}
+
+
+oscp_ms_t
+oscp_meter_window(oscp_ms_t at_ms, int64_t window_ms)
+{
+    int64_t  into = at_ms % window_ms;
+
+    return at_ms - (into < 0 ? into + window_ms : into);
+}
