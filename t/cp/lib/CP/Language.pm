@@ -1,5 +1,6 @@
 # The command language: one command a line, `verb words flags key=value`.
-# Quotes as in a shell; a line that starts with # is a comment.
+# Quotes as in a shell; a line that starts with # is a comment; `body=` takes
+# the rest of the line as it stands, so that JSON needs no quoting.
 
 package CP::Language;
 use Mojo::Base -strict, -signatures;
@@ -12,8 +13,10 @@ use Text::Wrap qw(wrap);
 # Dies with what is wrong.
 sub parse ($line, $table) {
     return undef if $line =~ /^\s*(?:#|$)/;
+    my $body = $line =~ s/\sbody=(.*?)\s*\z//s ? $1 : undef;
     my ($verb, @rest) = shellwords($line);
     die "unbalanced quotes\n" unless defined $verb;
+    push @rest, 'body=' . $body =~ s/\A'(.*)'\z/$1/sr if defined $body;
     my $known = $table->{$verb} or die "unknown command $verb: try help\n";
     my %parsed = (verb => $verb, words => [], options => {}, flags => {});
 

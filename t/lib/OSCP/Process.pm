@@ -1,0 +1,119 @@
+# A process that a test started: it is stopped by its pid, and dies with the
+# test whatever ends that.
+
+package OSCP::Process;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(wait_for slow sanitized);
+
+# Every wait is that much longer where everything is slower.
+my $SLOW = $ENV{OSCP_TEST_SLOW}
+    // (($ENV{OSCP_BUILD} // '') =~ /asan/ ? 3 : 1);
+
+sub slow {
+    return $SLOW;
+}
+
+# wait_for(SUB, SECONDS): what SUB gives as soon as it is true, or undef when
+# the time is over.
+sub wait_for {
+    my ($check, $seconds) = @_;
+    my $until = time() + ($seconds // 10) * $SLOW;
+
+    while (1) {
+        my $result = $check->();
+        return $result if $result;
+        return undef if time() >= $until;
+        sleep 0.005;
+    }
+}
+
+# Whether a binary was built with AddressSanitizer.
+sub sanitized {
+    my ($file) = @_;
+
+    open my $fh, '<:raw', $file or return 0;
+    local $/;
+    return <$fh> =~ /__asan_init/ ? 1 : 0;
+}
+
+# start(name =>, argv => [], log => FILE, env => {}): standard output and
+# error go to the end of FILE; an env value of undef removes the variable.
+sub start {
+    my ($class, %o) = @_;
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        my %env = (%ENV, %{$o{env} // {}});
+        %ENV = map { defined $env{$_} ? ($_ => $env{$_}) : () } keys %env;
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $o{log} or POSIX::_exit(127);
+        open STDERR, '>&', \*STDOUT;
+        exec { 'setpriv' } 'setpriv', '--pdeathsig', 'TERM', '--',
+            @{$o{argv}} or POSIX::_exit(127);
+    }
+    return bless { %o, pid => $pid, owner => $$ }, $class;
+}
+
+sub pid {
+    my ($self) = @_;
+
+    return $self->{pid};
+}
+
+# 1 while it runs; its wait status is kept once it does not.
+sub alive {
+    my ($self) = @_;
+
+    return 0 if defined $self->{status};
+    return 1 if waitpid($self->{pid}, POSIX::WNOHANG()) == 0;
+    $self->{status} = $?;
+    return 0;
+}
+
+sub signal {
+    my ($self, $signal) = @_;
+
+    return $self->alive ? kill($signal, $self->{pid}) : 0;
+}
+
+# Sends a signal and waits for the end: SIGKILL after `seconds`.  Returns the
+# wait status: 0 for a clean end.
+sub stop {
+    my ($self, $signal, $seconds) = @_;
+
+    return $self->{status} if !$self->alive;
+    kill $signal // 'TERM', $self->{pid};
+    if (!wait_for(sub { !$self->alive }, $seconds // 10)) {
+        kill 'KILL', $self->{pid};
+        waitpid $self->{pid}, 0;
+        $self->{status} = $?;
+    }
+    return $self->{status};
+}
+
+# The log, from `offset` bytes on.
+sub log_text {
+    my ($self, $offset) = @_;
+
+    open my $fh, '<', $self->{log} or return '';
+    seek $fh, $offset // 0, 0;
+    local $/;
+    return scalar(<$fh>) // '';
+}
+
+sub DESTROY {
+    my ($self) = @_;
+
+    return unless ($self->{owner} // 0) == $$;
+    local ($?, $!, $@);
+    $self->stop('KILL') if !defined $self->{status};
+}
+
+1;

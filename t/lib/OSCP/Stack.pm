@@ -1,0 +1,268 @@
+# The whole path for a scenario: Redis, nginx with the module, workers and the
+# simulated Capacity Provider, in a directory and on ports of their own.
+#
+#   my $stack = OSCP::Stack->start(heartbeat => '1s');
+#   $stack->cp->command('handshake interval=1', 'expect online');
+#   ok($stack->wait_circuit('incomer-1', available_capacity_w => 120000));
+#   $stack->finish;
+#
+# Everything is stopped by pid when the test ends, however it ends.  The
+# directory stays when a test failed.
+
+package OSCP::Stack;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
+use JSON::PP qw(decode_json);
+use Test::More;
+
+use OSCP::CP;
+use OSCP::Nginx;
+use OSCP::Process qw(slow wait_for);
+use OSCP::Redis;
+use OSCP::Worker;
+
+use constant {
+    TOKEN_IN  => 'token-that-the-operator-shows-to-us',
+    TOKEN_OUT => 'token-that-we-show-to-the-operator',
+    SHOWN     => 40,      # lines of each log that a failure shows
+};
+
+my @running;
+
+$SIG{$_} = sub { exit 1 } for qw(INT TERM);
+
+# start(OPTIONS): makes and starts everything.
+#   settings     directive lines added to the connection
+#   heartbeat    heartbeat_interval, '2s'
+#   groups       list of `group` lines; one depot by default
+#   peer         the peer's URL; the simulator's by default
+#   accept, present   lists of such lines in place of tokens and fp-id
+#   http, server      further nginx directives
+#   nginx_workers, workers   how many; workers 0 starts none
+#   appendfsync  'always'; undef: no AOF
+#   cp           options of OSCP::CP
+sub start {
+    my ($class, %o) = @_;
+    my $build = abs_path($ENV{OSCP_BUILD} // 'build')
+        // die "no build directory\n";
+    my $self = bless { workers => 1, heartbeat => '2s', nginx_workers => 1,
+        appendfsync => 'always', build => $build, %o,
+        dir => tempdir('oscp-XXXXXX', TMPDIR => 1) }, $class;
+    my $dir = $self->{dir};
+
+    push @running, $self;
+    chmod 0755, $dir;
+    $self->file('in.token', TOKEN_IN . "\n");
+    $self->file('out.token', TOKEN_OUT . "\n");
+    $self->{redis} = OSCP::Redis->new(dir => $dir,
+        appendfsync => $self->{appendfsync})->start;
+    $self->{cp} = OSCP::CP->new(dir => $dir, %{$self->{cp} // {}})->start;
+    $self->{nginx} = OSCP::Nginx->new(dir => $dir, build => $build,
+        workers => $self->{nginx_workers}, http => $self->http,
+        server => $self->server)->start;
+    $self->{list} = [map { OSCP::Worker->new(dir => $dir, build => $build,
+        redis => 'unix:' . $self->redis->socket, name => "worker-$_") }
+        1 .. ($self->{workers} || 1)];
+    if ($self->{workers}) {
+        $_->start for @{$self->{list}};
+    }
+    $self->cp->command('peer ' . $self->nginx->url('/oscp/fp/2.0'),
+        "present token-file=$dir/in.token header.fp-id=BF01",
+        "accept token-file=$dir/out.token header.fp-id=CP77");
+    return $self;
+}
+
+sub file {
+    my ($self, $name, $content) = @_;
+
+    open my $fh, '>', "$self->{dir}/$name" or die "$name: $!";
+    print {$fh} $content;
+    close $fh or die "$name: $!";
+    return "$self->{dir}/$name";
+}
+
+# The http block of nginx.conf.
+sub http {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+    my $peer = $self->{peer} // $self->cp->url;
+    my @accept = @{$self->{accept} // ["token file=$dir/in.token",
+        'header fp-id BF01']};
+    my @present = @{$self->{present} // ["token file=$dir/out.token",
+        'header fp-id CP77']};
+    my @groups = @{$self->{groups} // ['group DEPOT01 scope=depot-1'
+        . ' circuit=incomer-1 rated=400kW safe_default=60kW']};
+    my $lines = join "\n        ", map({ "accept $_;" } @accept),
+        map({ "present $_;" } @present), $self->{settings} // (),
+        map({ "$_;" } @groups);
+
+    return <<"CONF" . ($self->{http} // '');
+oscp_redis unix:@{[$self->redis->socket]};
+    oscp_connection vector {
+        profile vector;
+        peer $peer;
+        heartbeat_interval $self->{heartbeat};
+        $lines
+    }
+CONF
+}
+
+sub server {
+    my ($self) = @_;
+
+    return <<'CONF' . ($self->{server} // '');
+location /oscp/fp/2.0/ { oscp_endpoint vector; }
+        location = /oscp/status { oscp_status; }
+CONF
+}
+
+sub dir { return $_[0]{dir} }
+sub redis { return $_[0]{redis} }
+sub nginx { return $_[0]{nginx} }
+sub cp { return $_[0]{cp} }
+sub worker { return $_[0]{list}[$_[1] // 0] }
+
+sub key {
+    my ($self, $name) = @_;
+
+    return "oscp:{0}:$name";
+}
+
+sub hash {
+    my ($self, $name) = @_;
+
+    return $self->redis->hash($self->key($name));
+}
+
+sub connection { return $_[0]->hash('conn:' . ($_[1] // 'vector')) }
+sub group { return $_[0]->hash('group:vector:' . ($_[1] // 'DEPOT01')) }
+sub circuit { return $_[0]->hash('circuit:' . ($_[1] // 'incomer-1')) }
+sub envelope { return $_[0]->hash('envelope:' . ($_[1] // 'depot-1')) }
+
+# Events, decoded; of one kind when named.
+sub events {
+    my ($self, $kind) = @_;
+
+    return map { { %$_, data => eval { decode_json($_->{data}) } } }
+        grep { !defined $kind || $_->{event} eq $kind }
+        $self->redis->stream($self->key('events'));
+}
+
+# Waits until a hash has the fields wanted; returns the hash, or undef and
+# shows what it had.
+sub wait_hash {
+    my ($self, $name, $want, $seconds) = @_;
+    my $got;
+    my $found = wait_for(sub {
+        $got = eval { $self->hash($name) } // {};
+        return !grep { ($got->{$_} // '') ne $want->{$_} } keys %$want;
+    }, $seconds // 10);
+
+    return $got if $found;
+    diag("$name: wanted ", explain($want), 'got ', explain($got));
+    return undef;
+}
+
+sub wait_circuit {
+    my ($self, $circuit, $want, $seconds) = @_;
+
+    return $self->wait_hash("circuit:$circuit", $want, $seconds);
+}
+
+sub wait_state {
+    my ($self, $state, $seconds) = @_;
+
+    return $self->wait_hash('conn:vector', { state => $state }, $seconds);
+}
+
+# The two ends of a handshake by the peer: `interval` is what it asks of us.
+sub go_online {
+    my ($self, $interval) = @_;
+
+    $self->cp->command('require interval=' . ($interval // 2),
+        'handshake expect=204', 'expect handshake_acknowledge', 'expect online');
+    return $self->wait_state('online');
+}
+
+# Ends everything and tests that it ended well.
+#   invalid => N   how many of our requests the simulator must have refused
+#   allow => qr    log lines that are expected
+sub finish {
+    my ($self, %o) = @_;
+    my $state = eval { $self->cp->state } // {};
+    my %status = map { $_->{name} => $_->stop } @{$self->{list}};
+
+    $status{cp} = $self->cp->stop;
+    $status{nginx} = $self->nginx->stop;
+    $status{redis} = $self->redis->stop;
+    is($state->{counts}{invalid} // 0, $o{invalid} // 0,
+        'every request to the peer was valid')
+        or diag(_invalid("$self->{dir}/cp.record"));
+    is_deeply({ map { $status{$_} ? ($_ => $status{$_}) : () } keys %status },
+        {}, 'all ended clean');
+    my @bad = grep { !$o{allow} || !/$o{allow}/ } $self->_bad_lines;
+    ok(!@bad, 'no alert, no emergency, no sanitizer report')
+        or diag(join '', @bad);
+    $self->{finished} = 1;
+    return;
+}
+
+sub _invalid {
+    my ($file) = @_;
+
+    open my $fh, '<', $file or return "$file: $!";
+    return grep { /"valid":false/ } <$fh>;
+}
+
+sub _bad_lines {
+    my ($self) = @_;
+    my @bad;
+
+    for my $file (glob "$self->{dir}/*.log $self->{dir}/*.out") {
+        open my $fh, '<', $file or next;
+        push @bad, grep {
+            /\[(?:alert|emerg)\]|Sanitizer|runtime error:/
+        } <$fh>;
+    }
+    return @bad;
+}
+
+sub _show_logs {
+    my ($self) = @_;
+
+    for my $file (glob "$self->{dir}/*.log") {
+        open my $fh, '<', $file or next;
+        my @lines = <$fh>;
+        splice @lines, 0, @lines - SHOWN if @lines > SHOWN;
+        diag("--- $file\n", @lines) if @lines;
+    }
+    diag("everything is in $self->{dir}");
+    return;
+}
+
+END {
+    my $status = $?;
+
+    for my $self (splice @running) {
+        my $good = $self->{finished} && Test::More->builder->is_passing
+            && $status == 0;
+        for my $part (@{$self->{list} // []},
+            map { $self->{$_} } qw(nginx redis cp))
+        {
+            my $process = ref $part && $part->can('process')
+                && $part->process or next;
+            # A master killed at once would leave its workers behind.
+            $process->stop($process->{name} eq 'nginx' ? 'TERM' : 'KILL', 5);
+        }
+        $good && !$ENV{OSCP_KEEP} ? remove_tree($self->{dir})
+            : $self->_show_logs;
+    }
+    $? = $status;
+}
+
+1;

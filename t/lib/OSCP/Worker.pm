@@ -1,0 +1,75 @@
+# The daemon oscp-worker under test; any number of them.
+
+package OSCP::Worker;
+
+use strict;
+use warnings;
+
+use OSCP::Process qw(sanitized wait_for);
+
+# new(dir =>, build =>, redis => ADDRESS, name => 'worker', arguments => [])
+sub new {
+    my ($class, %o) = @_;
+
+    return bless { name => 'worker', arguments => [], %o }, $class;
+}
+
+sub start {
+    my ($self) = @_;
+    my $binary = "$self->{build}/oscp-worker";
+    my %env;
+
+    if (sanitized($binary)) {
+        $env{ASAN_OPTIONS} = 'detect_leaks=1:exitcode=99';
+        $env{UBSAN_OPTIONS} = 'print_stacktrace=1';
+    }
+    $self->{process} = OSCP::Process->start(name => $self->{name},
+        env => \%env, log => "$self->{dir}/$self->{name}.log",
+        argv => [$binary, '--redis', $self->{redis},
+            @{$self->{arguments}}]);
+    return $self;
+}
+
+sub process {
+    my ($self) = @_;
+
+    return $self->{process};
+}
+
+sub pid {
+    my ($self) = @_;
+
+    return $self->{process}->pid;
+}
+
+# Kills it and waits for its end, without a word to anyone.
+sub kill {
+    my ($self, $signal) = @_;
+
+    $self->{process}->stop($signal // 'KILL');
+    $self->{killed} = 1;
+    return;
+}
+
+# Ends it as an operator does.  Returns its wait status.
+sub stop {
+    my ($self) = @_;
+
+    return 0 if !$self->{process} || $self->{killed};
+    return $self->{process}->stop('TERM');
+}
+
+sub restart {
+    my ($self) = @_;
+
+    delete $self->{killed};
+    return $self->start;
+}
+
+sub log_text {
+    my ($self) = @_;
+
+    return $self->{process} ? $self->{process}->log_text : '';
+}
+
+1;
