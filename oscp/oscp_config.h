@@ -16,6 +16,8 @@
 #define OSCP_CONFIG_SIZE_MAX     1048576   /* bytes of one document */
 #define OSCP_CONFIG_GROUPS_MAX   1000      /* groups of one connection */
 #define OSCP_CONFIG_HEADERS_MAX  32        /* present header lines */
+#define OSCP_CONFIG_STRING_MAX   4096      /* bytes of a URL, file name … */
+#define OSCP_CONFIG_VOLTAGE_V    230.0     /* where a group names none */
 
 typedef struct {
     const char  *id;

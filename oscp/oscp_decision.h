@@ -107,7 +107,9 @@ typedef struct {
                                                   the mode; import on a tie */
     unsigned        has_envelope:1;            /* a limit of either direction
                                                   is active */
-    unsigned        has_optimum:1;
+    unsigned        has_optimum:1;             /* an OPTIMUM block covers now:
+                                                  while online, and beside a
+                                                  limit only */
     double          optimum_w;
     oscp_control_t  control;                   /* of the circuit */
     double          available_capacity_w;      /* with has_circuit */

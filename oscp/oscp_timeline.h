@@ -77,6 +77,9 @@ typedef struct {
                                              it never does */
 } oscp_capacity_t;
 
+/* The lane that a block for `phase` belongs to. */
+oscp_lane_t oscp_timeline_lane(oscp_phase_t phase);
+
 void oscp_timeline_init(oscp_timeline_t *t);
 
 /* Frees the spans and empties the timeline; harmless on an empty one. */
