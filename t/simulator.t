@@ -240,9 +240,17 @@ subtest 'mistakes in commands are told' => sub {
         ['say "x', qr/unbalanced quotes/],
         ['quirk H99', qr/H1 to H15/], ['clock soon', qr/clock \+300s/])
     {
-        ok(!eval { $cp->command($case->[0]) }, $case->[0]);
+        ok(!eval { $cp->command($case->[0]) }, "mistake $case->[0]"
+            =~ s/\n.*//sr);
         like($@, $case->[1], 'says why');
     }
+};
+
+subtest 'comments and quotes' => sub {
+    my @results = $cp->command('  # nothing', '', "say 'a # b' # don't",
+        'clock 0 # the truth', 'records dir="note" limit=1');
+    is(@results, 3, 'comments are skipped');
+    ok($results[-1]{records}, 'quotes are taken off');
 };
 
 subtest 'README names every command and quirk' => sub {

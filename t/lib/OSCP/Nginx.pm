@@ -12,7 +12,7 @@ use OSCP::Process qw(sanitized slow wait_for);
 use constant PORT_TRIES => 10;
 
 # new(dir =>, build =>, http => directives of http {}, server => of server {},
-#     workers => 1, level => log level)
+#     workers => 1, level => log level, modules => further ones to load)
 sub new {
     my ($class, %o) = @_;
 
@@ -43,6 +43,8 @@ sub configure {
     my ($self, %o) = @_;
     my $dir = $self->{dir};
     my $user = $> == 0 ? 'user root;' : '';
+    my $modules = join "\n", map { "load_module $_;" } $self->{module},
+        @{$self->{modules} // []};
     my $temp = join "\n    ", map { "${_}_temp_path $dir/$_;" }
         qw(client_body proxy fastcgi uwsgi scgi);
 
@@ -54,7 +56,7 @@ $user
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log $self->{level};
-load_module $self->{module};
+$modules
 events { worker_connections 512; }
 http {
     access_log $dir/access.log;

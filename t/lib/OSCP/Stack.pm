@@ -39,6 +39,7 @@ $SIG{$_} = sub { exit 1 } for qw(INT TERM);
 # start(OPTIONS): makes and starts everything.
 #   settings     directive lines added to the connection
 #   heartbeat    heartbeat_interval, '2s'
+#   initiate     initiate_handshake, 'off': the peer begins
 #   groups       list of `group` lines; one depot by default
 #   peer         the peer's URL; the simulator's by default
 #   accept, present   lists of such lines in place of tokens and fp-id
@@ -51,7 +52,7 @@ sub start {
     my $build = abs_path($ENV{OSCP_BUILD} // 'build')
         // die "no build directory\n";
     my $self = bless { workers => 1, heartbeat => '2s', nginx_workers => 1,
-        appendfsync => 'always', build => $build, %o,
+        initiate => 'off', appendfsync => 'always', build => $build, %o,
         dir => tempdir('oscp-XXXXXX', TMPDIR => 1) }, $class;
     my $dir = $self->{dir};
 
@@ -107,6 +108,7 @@ oscp_redis unix:@{[$self->redis->socket]};
         profile vector;
         peer $peer;
         heartbeat_interval $self->{heartbeat};
+        initiate_handshake $self->{initiate};
         $lines
     }
 CONF
@@ -184,8 +186,9 @@ sub wait_state {
 sub go_online {
     my ($self, $interval) = @_;
 
-    $self->cp->command('require interval=' . ($interval // 2),
-        'handshake expect=204', 'expect handshake_acknowledge', 'expect online');
+    $self->cp->command('mark', 'require interval=' . ($interval // 2),
+        'handshake expect=204', 'expect handshake_acknowledge',
+        'expect online');
     return $self->wait_state('online');
 }
 

@@ -1,6 +1,7 @@
 # The command language: one command a line, `verb words flags key=value`.
-# Quotes as in a shell; a line that starts with # is a comment; `body=` takes
-# the rest of the line as it stands, so that JSON needs no quoting.
+# Quotes as in a shell; what follows a # at the start or after a blank is a
+# comment; `body=` takes the rest of the line as it stands, so that JSON needs
+# no quoting.
 
 package CP::Language;
 use Mojo::Base -strict, -signatures;
@@ -14,6 +15,7 @@ use Text::Wrap qw(wrap);
 sub parse ($line, $table) {
     return undef if $line =~ /^\s*(?:#|$)/;
     my $body = $line =~ s/\sbody=(.*?)\s*\z//s ? $1 : undef;
+    $line =~ s/^((?:[^"']|"(?:[^"\\]|\\.)*"|'[^']*')*?)\s\#\s.*$/$1/s;
     my ($verb, @rest) = shellwords($line);
     die "unbalanced quotes\n" unless defined $verb;
     push @rest, 'body=' . $body =~ s/\A'(.*)'\z/$1/sr if defined $body;

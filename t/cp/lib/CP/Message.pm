@@ -48,7 +48,7 @@ sub heartbeat ($self, $ahead_ms) {
 # A moment as commands write it: now, aligned (the latest multiple of
 # `length_ms`), +5s, -5m, or a date-time.
 sub moment ($self, $text, $length_ms = 1) {
-    my $now = $self->clock->now_ms;
+    my $now = $self->{now_ms} // $self->clock->now_ms;
 
     return $now if $text eq 'now';
     return $now - $now % $length_ms if $text eq 'aligned';
@@ -67,6 +67,8 @@ sub moment ($self, $text, $length_ms = 1) {
 #   phase                                 ALL; a list: a block for each
 #   block=START/END/CAPACITY/UNIT/PHASE   any number of single blocks
 sub forecast ($self, $o) {
+    # One "now" for all of it, so that blocks meet to the millisecond.
+    local $self->{now_ms} = $self->clock->now_ms;
     my @blocks = map { $self->_single($_) } @{$o->{block} // []};
 
     die "forecast: which group?\n" unless defined $o->{group};
