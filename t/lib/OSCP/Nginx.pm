@@ -43,8 +43,8 @@ sub configure {
     my ($self, %o) = @_;
     my $dir = $self->{dir};
     my $user = $> == 0 ? 'user root;' : '';
-    my $modules = join "\n", map { "load_module $_;" } $self->{module},
-        @{$self->{modules} // []};
+    my $modules = join "\n", map { "load_module $_;" }
+        grep { defined } $self->{module}, @{$self->{modules} // []};
     my $temp = join "\n    ", map { "${_}_temp_path $dir/$_;" }
         qw(client_body proxy fastcgi uwsgi scgi);
 
@@ -109,7 +109,7 @@ sub _spawn {
     my $binary = $ENV{NGINX} // '/usr/sbin/nginx';
     my %env = (NGINX => undef);
 
-    if (sanitized($self->{module})) {
+    if (defined $self->{module} && sanitized($self->{module})) {
         my @libraries = map { `gcc -print-file-name=$_` =~ s/\n//r }
             qw(libasan.so libubsan.so);
         $env{LD_PRELOAD} = join ' ', @libraries;
