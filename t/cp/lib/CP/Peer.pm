@@ -202,7 +202,8 @@ sub _result ($self, $request, $tx, $start) {
 
     if (my $error = $tx->error) {
         # An answer of 4xx or 5xx is an answer, not an error.
-        $result{error} = $error->{message} unless $error->{code};
+        $result{error} = $error->{message} =~ s/\s+\z//r
+            unless $error->{code};
     }
     $result{status} = 0 + $res->code if $res->code && !$result{error};
     $result{answer} = $res->text if length($res->body // '');

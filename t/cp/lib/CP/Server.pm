@@ -13,6 +13,7 @@ use CP::Schema;
 
 use constant {
     BODY_MAX  => 64 * 1024 * 1024,
+    SEEN_MAX  => 100_000,     # request ids remembered
     TOKEN_MAX => 64,          # quirk H14, as all below
     URL_MAX   => 256,
     ID_MAX    => 128,
@@ -177,6 +178,7 @@ sub _header_errors ($self, $c, $message) {
     if (($id // '') !~ /^[\x21-\x7e]{1,128}$/) {
         push @errors, 'X-Request-ID: must be 1 to 128 visible characters';
     } else {
+        $self->seen({}) if keys %{$self->seen} > SEEN_MAX;
         my $digest = sha256_hex(join "\0", $message, $c->req->body);
         push @errors, 'X-Request-ID: used before, for something else'
             if ($self->seen->{$id} //= $digest) ne $digest;
