@@ -177,7 +177,7 @@ test_known(void)
             "is required");
     refused(KIND, "{\"Message\":\"m\"}", OSCP_ERR_SCHEMA, "$.message",
             "is required");
-    refused(KIND, "{\"\\u006dessage is a name much longer than any of ours\":1}",
+    refused(KIND, "{\"\\u006dessage, a name much longer than any of ours\":1}",
             OSCP_ERR_SCHEMA, "$.message", "is required");
 }
 
