@@ -1,0 +1,66 @@
+/*
+ * The directives outside `oscp_connection` (design, section 4), and what a
+ * whole configuration is once it has been read.  Nothing of it changes at
+ * request time.
+ */
+
+#ifndef NGX_OSCP_CONF_H
+#define NGX_OSCP_CONF_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_oscp_connection.h"
+#include "ngx_oscp_redis.h"
+
+#define NGX_OSCP_VERSION      "0.1.0"
+#define NGX_OSCP_VERSION_LEN  16        /* hex digits of the configuration's */
+
+typedef struct {
+    ngx_http_complex_value_t     *endpoint;    /* NULL: no oscp_endpoint */
+    const ngx_oscp_connection_t  *connection;  /* when its name is constant */
+} ngx_oscp_loc_conf_t;
+
+/* A location that names a connection: checked when all of them are known. */
+typedef struct {
+    ngx_oscp_loc_conf_t     *conf;
+    ngx_str_t                name;
+    ngx_str_t                file;
+    ngx_uint_t               line;
+} ngx_oscp_endpoint_ref_t;
+
+typedef struct {
+    ngx_oscp_redis_conf_t    redis;
+    ngx_str_t                prefix;        /* with its NUL */
+    ngx_int_t                shards;
+    ngx_int_t                backlog;
+
+    ngx_array_t              connections;   /* of ngx_oscp_connection_t *,
+                                               sorted by name */
+    ngx_rbtree_t             names;         /* the same */
+    ngx_rbtree_node_t        sentinel;
+    ngx_array_t              endpoints;     /* of ngx_oscp_endpoint_ref_t */
+
+    ngx_str_t                config_key;    /* oscp:config */
+    ngx_str_t               *streams;       /* the `in` stream of each shard */
+    u_char                   version[NGX_OSCP_VERSION_LEN];
+
+    ngx_shm_zone_t          *zone;
+    ngx_atomic_uint_t        generation;    /* of this configuration */
+    ngx_uint_t               used;          /* anything of it was configured */
+} ngx_oscp_main_conf_t;
+
+extern ngx_command_t  ngx_oscp_conf_commands[];
+
+/* The module's hooks; init_main does what needs the whole configuration. */
+void *ngx_oscp_conf_create_main(ngx_conf_t *cf);
+char *ngx_oscp_conf_init_main(ngx_conf_t *cf, void *conf);
+void *ngx_oscp_conf_create_loc(ngx_conf_t *cf);
+char *ngx_oscp_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
+
+/* The connection of that name, or NULL. */
+ngx_oscp_connection_t *ngx_oscp_conf_connection(
+    const ngx_oscp_main_conf_t *conf, const ngx_str_t *name);
+
+#endif /* NGX_OSCP_CONF_H */

@@ -1,0 +1,138 @@
+/*
+ * Messages on their way into Redis: what became ready in one turn of the event
+ * loop goes out in one command, and each message learns what became of it.
+ */
+
+#ifndef NGX_OSCP_INGEST_H
+#define NGX_OSCP_INGEST_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "oscp_key.h"
+#include "oscp_message.h"
+
+#include "ngx_oscp_connection.h"
+#include "ngx_oscp_redis.h"
+#include "ngx_oscp_script.h"
+
+#define NGX_OSCP_INGEST_BATCH_MESSAGES  64
+#define NGX_OSCP_INGEST_BATCH_BYTES     524288   /* of bodies */
+#define NGX_OSCP_INGEST_TEXT_SIZE       (OSCP_KEY_SIZE + OSCP_TIME_SIZE)
+
+typedef enum {
+    NGX_OSCP_INGEST_STORED = 0,
+    NGX_OSCP_INGEST_DUPLICATE,
+    NGX_OSCP_INGEST_REFUSED,            /* closed by the operator */
+    NGX_OSCP_INGEST_BACKLOG,
+    NGX_OSCP_INGEST_UNAVAILABLE
+} ngx_oscp_ingest_outcome_e;
+
+typedef struct ngx_oscp_entry_s  ngx_oscp_entry_t;
+typedef struct ngx_oscp_batch_s  ngx_oscp_batch_t;
+
+/*
+ * One message.  It and all that it points to belong to the caller, and stay
+ * until the handler is called or the entry is cancelled.
+ */
+struct ngx_oscp_entry_s {
+    const ngx_oscp_connection_t  *connection;
+    const ngx_oscp_group_t       *group;         /* NULL: the message has none */
+    oscp_message_kind_t           kind;
+    ngx_str_t                     request_id;
+    ngx_str_t                     correlation_id;
+    ngx_str_t                     segment;       /* "3/7" or empty */
+    ngx_str_t                     body;
+    oscp_ms_t                     at;            /* the moment of receipt */
+
+    /*
+     * Called once; `id` is the stream entry's when STORED, else NULL, and ends
+     * with the call.
+     */
+    void                        (*handler)(ngx_oscp_entry_t *entry,
+                                           ngx_oscp_ingest_outcome_e outcome,
+                                           const ngx_str_t *id);
+    void                         *data;
+
+    /* The rest is ours; zeroed by the caller. */
+    ngx_queue_t                   queue;
+    ngx_msec_t                    expires;
+    ngx_oscp_batch_t             *batch;         /* NULL: not yet sent */
+    ngx_uint_t                    slot;          /* in the batch */
+    ngx_uint_t                    waiting;       /* the handler is due */
+};
+
+/* A command under way; taken from a list of free ones, and given back. */
+struct ngx_oscp_batch_s {
+    ngx_oscp_redis_command_t  command;
+    ngx_oscp_batch_t         *next;              /* while free */
+    ngx_uint_t                n;
+    ngx_oscp_entry_t         *entries[NGX_OSCP_INGEST_BATCH_MESSAGES];
+                                                 /* NULL: cancelled */
+};
+
+#define NGX_OSCP_INGEST_ARGS                                                  \
+    (5 + NGX_OSCP_INGEST_BATCH_MESSAGES                                       \
+         * (NGX_OSCP_SCRIPT_INGEST_KEYS + NGX_OSCP_SCRIPT_INGEST_ARGS))
+
+/* One per nginx worker process. */
+typedef struct {
+    ngx_oscp_redis_t   *redis;
+    ngx_pool_t         *pool;           /* of batches */
+    ngx_log_t          *log;
+    const ngx_str_t    *streams;        /* the `in` stream of each shard */
+    ngx_uint_t          backlog;
+    ngx_msec_t          timeout;
+
+    ngx_queue_t         ready;          /* entries not yet sent */
+    ngx_queue_t         sent;           /* entries under way */
+    ngx_oscp_batch_t   *free;
+    ngx_event_t         flush;          /* posted when there is to send */
+    ngx_event_t         expiry;         /* timer: entries that waited enough */
+    ngx_uint_t          by_source;      /* Redis has lost the script */
+    time_t              complained;     /* when an error reply was logged */
+    u_char              sha[40];        /* of the script, from Redis */
+
+    /* One batch's arguments, and the texts that exist nowhere else. */
+    const char         *values[NGX_OSCP_INGEST_ARGS];
+    size_t              lens[NGX_OSCP_INGEST_ARGS];
+    u_char              texts[NGX_OSCP_INGEST_BATCH_MESSAGES][NGX_OSCP_INGEST_TEXT_SIZE];
+    u_char              numbers[2][NGX_INT_T_LEN];
+} ngx_oscp_ingest_t;
+
+typedef struct {
+    ngx_oscp_redis_t  *redis;
+    ngx_pool_t        *pool;
+    ngx_log_t         *log;
+    const ngx_str_t   *streams;
+    ngx_uint_t         backlog;
+    ngx_msec_t         timeout;
+} ngx_oscp_ingest_options_t;
+
+/*
+ * Prepares `ingest`, zeroed by the caller, and adds the loading of its script
+ * to the set-up of `redis`.
+ */
+void ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
+    const ngx_oscp_ingest_options_t *options);
+
+/*
+ * Takes a message.  Returns NGX_OK, and its handler will be called, never
+ * before this returns and at the latest after the timeout; or NGX_DECLINED
+ * when Redis is away: the message is not taken.
+ */
+ngx_int_t ngx_oscp_ingest_submit(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_entry_t *entry);
+
+/*
+ * Nobody waits for the entry any more: its handler will not be called.  What
+ * is sent already may well be stored.  Harmless for an entry that is done.
+ */
+void ngx_oscp_ingest_cancel(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_entry_t *entry);
+
+/* To be called when the state of `redis` has changed. */
+void ngx_oscp_ingest_notify(ngx_oscp_ingest_t *ingest);
+
+#endif /* NGX_OSCP_INGEST_H */

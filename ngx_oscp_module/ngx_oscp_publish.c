@@ -1,0 +1,227 @@
+/*
+ * Publication of the configuration.  A process that is on its way out, or that
+ * an already running reload has overtaken, keeps silent: the newest one speaks.
+ */
+
+#include "ngx_oscp_publish.h"
+#include "ngx_oscp_script.h"
+
+
+static ngx_int_t ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish,
+    ngx_pool_t *pool);
+static ngx_uint_t ngx_oscp_publish_overtaken(
+    const ngx_oscp_publish_t *publish);
+static ngx_int_t ngx_oscp_publish_send(ngx_oscp_redis_t *redis,
+    ngx_oscp_redis_command_t *command, void *data);
+static ngx_int_t ngx_oscp_publish_sent(const redisReply *reply, void *data);
+static void ngx_oscp_publish_timer_handler(ngx_event_t *ev);
+static void ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
+    redisReply *reply);
+static void ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
+    redisReply *reply);
+
+
+ngx_int_t
+ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
+    const ngx_oscp_main_conf_t *conf, ngx_oscp_redis_t *redis,
+    ngx_pool_t *pool)
+{
+    ngx_oscp_redis_step_t  step;
+
+    publish->conf = conf;
+    publish->redis = redis;
+    publish->log = redis->log;
+
+    if (ngx_oscp_publish_prepare(publish, pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    publish->check.handler = ngx_oscp_publish_check_handler;
+    publish->check.data = publish;
+    publish->repeat.handler = ngx_oscp_publish_repeat_handler;
+    publish->repeat.data = publish;
+
+    step.name = "publication";
+    step.send = ngx_oscp_publish_send;
+    step.check = ngx_oscp_publish_sent;
+    step.data = publish;
+
+    ngx_oscp_redis_add_step(redis, &step);
+
+    publish->timer.handler = ngx_oscp_publish_timer_handler;
+    publish->timer.data = publish;
+    publish->timer.log = publish->log;
+    publish->timer.cancelable = 1;
+
+    ngx_add_timer(&publish->timer, NGX_OSCP_PUBLISH_CHECK_MS);
+
+    return NGX_OK;
+}
+
+
+/* EVAL SCRIPT 1 oscp:config VERSION SHARDS [NAME DOCUMENT]… */
+static ngx_int_t
+ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish, ngx_pool_t *pool)
+{
+    u_char                        *shards;
+    size_t                        *lens;
+    ngx_int_t                      n;
+    ngx_uint_t                     i;
+    const char                   **values;
+    ngx_oscp_connection_t        **connection;
+    const ngx_oscp_main_conf_t    *conf = publish->conf;
+
+    n = 6 + 2 * conf->connections.nelts;
+
+    values = ngx_palloc(pool, n * sizeof(char *));
+    lens = ngx_palloc(pool, n * sizeof(size_t));
+    shards = ngx_pnalloc(pool, NGX_INT_T_LEN);
+
+    if (values == NULL || lens == NULL || shards == NULL) {
+        return NGX_ERROR;
+    }
+
+    values[0] = "EVAL";
+    lens[0] = sizeof("EVAL") - 1;
+    values[1] = (char *) ngx_oscp_script_publish.data;
+    lens[1] = ngx_oscp_script_publish.len;
+    values[2] = "1";
+    lens[2] = 1;
+    values[3] = (char *) conf->config_key.data;
+    lens[3] = conf->config_key.len;
+    values[4] = (char *) conf->version;
+    lens[4] = sizeof(conf->version);
+    values[5] = (char *) shards;
+    lens[5] = ngx_sprintf(shards, "%i", conf->shards) - shards;
+
+    connection = conf->connections.elts;
+
+    for (i = 0, n = 6; i < conf->connections.nelts; i++) {
+        values[n] = (char *) connection[i]->node.str.data;
+        lens[n++] = connection[i]->node.str.len;
+        values[n] = (char *) connection[i]->document.data;
+        lens[n++] = connection[i]->document.len;
+    }
+
+    publish->args.n = n;
+    publish->args.values = values;
+    publish->args.lens = lens;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_oscp_publish_overtaken(const ngx_oscp_publish_t *publish)
+{
+    return ngx_exiting || ngx_quit || ngx_terminate
+           || ngx_oscp_counter_generation(publish->conf->zone)
+              != publish->conf->generation;
+}
+
+
+static ngx_int_t
+ngx_oscp_publish_send(ngx_oscp_redis_t *redis,
+    ngx_oscp_redis_command_t *command, void *data)
+{
+    ngx_oscp_publish_t  *publish = data;
+
+    if (ngx_oscp_publish_overtaken(publish)) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_oscp_redis_send_step(redis, command, &publish->args);
+}
+
+
+static ngx_int_t
+ngx_oscp_publish_sent(const redisReply *reply, void *data)
+{
+    ngx_oscp_publish_t  *publish = data;
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        return NGX_ERROR;
+    }
+
+    if (reply->integer) {
+        ngx_log_error(NGX_LOG_NOTICE, publish->log, 0,
+                      "oscp: configuration %*s published, %ui connections",
+                      sizeof(publish->conf->version), publish->conf->version,
+                      publish->conf->connections.nelts);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Every process asks, which also finds out about a connection that is dead;
+ * the first of them acts on the answer.
+ */
+static void
+ngx_oscp_publish_timer_handler(ngx_event_t *ev)
+{
+    size_t                 lens[3];
+    const char            *values[3];
+    ngx_oscp_publish_t    *publish = ev->data;
+    ngx_oscp_redis_args_t  args = { 3, values, lens };
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_OSCP_PUBLISH_CHECK_MS);
+
+    values[0] = "HGET";
+    lens[0] = sizeof("HGET") - 1;
+    values[1] = (char *) publish->conf->config_key.data;
+    lens[1] = publish->conf->config_key.len;
+    values[2] = "version";
+    lens[2] = sizeof("version") - 1;
+
+    /* Not sent, the connection is not ready, and will publish when it is. */
+    if (!publish->checking
+        && ngx_oscp_redis_send(publish->redis, &publish->check, &args)
+           == NGX_OK)
+    {
+        publish->checking = 1;
+    }
+}
+
+
+static void
+ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
+    redisReply *reply)
+{
+    ngx_oscp_publish_t  *publish = command->data;
+
+    publish->checking = 0;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_NIL || ngx_worker != 0
+        || ngx_oscp_publish_overtaken(publish))
+    {
+        return;
+    }
+
+    if (ngx_oscp_redis_send(publish->redis, &publish->repeat, &publish->args)
+        == NGX_OK)
+    {
+        publish->checking = 1;
+    }
+}
+
+
+static void
+ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
+    redisReply *reply)
+{
+    ngx_oscp_publish_t  *publish = command->data;
+
+    publish->checking = 0;
+
+    if (reply && ngx_oscp_publish_sent(reply, publish) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, publish->log, 0,
+                      "oscp: Redis refused the configuration: \"%*s\"",
+                      (size_t) reply->len, reply->str ? reply->str : "");
+    }
+}

@@ -1,0 +1,38 @@
+/*
+ * The configuration on its way into Redis, where the worker reads it: first of
+ * all on every new connection, and again when Redis has lost its data.
+ */
+
+#ifndef NGX_OSCP_PUBLISH_H
+#define NGX_OSCP_PUBLISH_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_oscp_conf.h"
+#include "ngx_oscp_redis.h"
+
+#define NGX_OSCP_PUBLISH_CHECK_MS  5000
+
+/* One per nginx worker process. */
+typedef struct {
+    const ngx_oscp_main_conf_t  *conf;
+    ngx_oscp_redis_t            *redis;
+    ngx_log_t                   *log;
+    ngx_oscp_redis_args_t        args;      /* the whole command */
+    ngx_oscp_redis_command_t     check;     /* is the version still there? */
+    ngx_oscp_redis_command_t     repeat;
+    ngx_event_t                  timer;
+    ngx_uint_t                   checking;  /* either command is under way */
+} ngx_oscp_publish_t;
+
+/*
+ * Prepares `publish`, zeroed by the caller, with memory of `pool`, and adds
+ * publication to the set-up of `redis`.  Returns NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
+    const ngx_oscp_main_conf_t *conf, ngx_oscp_redis_t *redis,
+    ngx_pool_t *pool);
+
+#endif /* NGX_OSCP_PUBLISH_H */

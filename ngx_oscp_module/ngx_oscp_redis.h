@@ -1,0 +1,143 @@
+/*
+ * One pipelined connection to Redis per nginx worker process: connecting, its
+ * set-up commands, deadlines of replies, reconnecting with back-off.  Nothing
+ * here blocks.
+ */
+
+#ifndef NGX_OSCP_REDIS_H
+#define NGX_OSCP_REDIS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "oscp_backoff.h"
+
+#include "ngx_oscp_redis_event.h"
+
+#define NGX_OSCP_REDIS_STEPS_MAX    8
+#define NGX_OSCP_REDIS_REASON_SIZE  256
+
+/* Where Redis is, from `oscp_redis`; read-only. */
+typedef struct {
+    ngx_str_t     url;                  /* as configured, for logs */
+    ngx_str_t     path;                 /* Unix socket, with its NUL; or … */
+    ngx_str_t    *hosts;                /* … numeric addresses, NUL each */
+    ngx_uint_t    nhosts;
+    in_port_t     port;
+    ngx_str_t     user;                 /* empty: the default user */
+    ngx_str_t     password;             /* empty: no AUTH */
+    ngx_uint_t    db;
+    ngx_msec_t    timeout;              /* of connecting, and of a reply */
+} ngx_oscp_redis_conf_t;
+
+typedef enum {
+    NGX_OSCP_REDIS_WAITING = 0,         /* pause before the next attempt */
+    NGX_OSCP_REDIS_CONNECTING,          /* connecting, or setting up */
+    NGX_OSCP_REDIS_READY
+} ngx_oscp_redis_state_e;
+
+typedef struct ngx_oscp_redis_s          ngx_oscp_redis_t;
+typedef struct ngx_oscp_redis_command_s  ngx_oscp_redis_command_t;
+
+/*
+ * A command under way, embedded in what its owner waits with; it must live
+ * until its handler is called, which happens exactly once for every command
+ * that was sent.  The reply is NULL when the connection ended before it came,
+ * and is freed when the handler returns.
+ */
+struct ngx_oscp_redis_command_s {
+    ngx_queue_t        queue;           /* ours, in the order of sending */
+    ngx_msec_t         expires;         /* ours */
+    ngx_oscp_redis_t  *redis;           /* ours */
+    ngx_uint_t         holds;           /* set by the owner: 1 when a request
+                                           waits for it, so that a worker on
+                                           its way out stays for the reply */
+    void             (*handler)(ngx_oscp_redis_command_t *command,
+                                redisReply *reply);
+    void              *data;
+};
+
+/* The arguments of a command, bytes that belong to the caller. */
+typedef struct {
+    int            n;
+    const char   **values;
+    const size_t  *lens;
+} ngx_oscp_redis_args_t;
+
+/*
+ * A command of every new connection's set-up; all are sent at once, before
+ * anything else.  When `check` finds a reply wrong the connection is closed
+ * and tried again later.
+ */
+typedef struct {
+    const char  *name;                  /* for logs */
+
+    /*
+     * Sends its command by ngx_oscp_redis_send_step() and returns what that
+     * gave, or NGX_DECLINED when nothing is to be sent this time.
+     */
+    ngx_int_t  (*send)(ngx_oscp_redis_t *redis,
+                       ngx_oscp_redis_command_t *command, void *data);
+
+    /* NGX_OK or NGX_ERROR; NULL: anything but an error reply will do. */
+    ngx_int_t  (*check)(const redisReply *reply, void *data);
+
+    void        *data;
+} ngx_oscp_redis_step_t;
+
+struct ngx_oscp_redis_s {
+    const ngx_oscp_redis_conf_t  *conf;
+    ngx_log_t                    *log;
+    ngx_oscp_redis_state_e        state;
+    ngx_oscp_redis_event_t        event;    /* event.ac: NULL while WAITING */
+    oscp_backoff_t                backoff;
+    ngx_event_t                   retry;    /* timer: the next attempt */
+    ngx_event_t                   deadline; /* timer: the oldest reply's */
+    ngx_queue_t                   commands; /* under way, oldest first */
+    ngx_uint_t                    holding;  /* of them, those that hold */
+    ngx_uint_t                    host;     /* which address is next */
+    ngx_uint_t                    stopped;
+    ngx_uint_t                    failed;   /* attempts since it was READY */
+    char                          reason[NGX_OSCP_REDIS_REASON_SIZE];
+
+    ngx_oscp_redis_step_t         steps[NGX_OSCP_REDIS_STEPS_MAX];
+    ngx_oscp_redis_command_t      setup[NGX_OSCP_REDIS_STEPS_MAX];
+    ngx_uint_t                    nsteps;
+    ngx_uint_t                    pending;  /* set-up replies to come */
+
+    /* Called after every change of state. */
+    void                        (*changed)(void *data);
+    void                         *data;
+};
+
+/*
+ * Prepares `redis`, zeroed by the caller, which has set `changed` and `data`;
+ * AUTH and SELECT become its first steps.
+ */
+void ngx_oscp_redis_init(ngx_oscp_redis_t *redis,
+    const ngx_oscp_redis_conf_t *conf, ngx_log_t *log);
+
+/* A further step, to be added before ngx_oscp_redis_start(). */
+void ngx_oscp_redis_add_step(ngx_oscp_redis_t *redis,
+    const ngx_oscp_redis_step_t *step);
+
+/* Begins to connect, and to reconnect whenever it must. */
+void ngx_oscp_redis_start(ngx_oscp_redis_t *redis);
+
+/* Closes for good; replies that are still due come as NULL. */
+void ngx_oscp_redis_stop(ngx_oscp_redis_t *redis);
+
+/*
+ * Sends a command; `command` has its handler, data and holds set.  Returns
+ * NGX_OK, or NGX_ERROR when it was not sent and its handler will not be
+ * called: the connection is not READY or just about to end.
+ */
+ngx_int_t ngx_oscp_redis_send(ngx_oscp_redis_t *redis,
+    ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args);
+
+/* The same, for the steps of the set-up. */
+ngx_int_t ngx_oscp_redis_send_step(ngx_oscp_redis_t *redis,
+    ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args);
+
+#endif /* NGX_OSCP_REDIS_H */

@@ -1,0 +1,485 @@
+/*
+ * The status page.  Redis is asked without waiting for it: the answer goes out
+ * with the last reply.  Replies may come when the request is gone, so that
+ * what waits for them has a pool of its own and outlives both.
+ */
+
+#include "oscp_key.h"
+#include "oscp_write.h"
+
+#include "ngx_oscp_answer.h"
+#include "ngx_oscp_conf.h"
+#include "ngx_oscp_process.h"
+#include "ngx_oscp_status.h"
+
+#define NGX_OSCP_STATUS_POOL_SIZE   4096
+#define NGX_OSCP_STATUS_HEAD_SIZE   256
+#define NGX_OSCP_STATUS_EACH_SIZE   640     /* beside what Redis says */
+
+extern ngx_module_t  ngx_http_oscp_module;
+
+typedef struct ngx_oscp_status_s  ngx_oscp_status_t;
+
+/* One question: of a connection's hash, or of a shard's stream. */
+typedef struct {
+    ngx_oscp_redis_command_t      command;
+    ngx_oscp_status_t            *status;
+    const ngx_oscp_connection_t  *connection;      /* NULL: a stream */
+    ngx_str_t                     text;            /* the members it gave */
+} ngx_oscp_status_query_t;
+
+struct ngx_oscp_status_s {
+    ngx_pool_t                  *pool;       /* of all this */
+    ngx_http_request_t          *request;    /* NULL: it has ended */
+    const ngx_oscp_main_conf_t  *conf;
+    const char                  *redis;      /* the word for its state */
+    ngx_uint_t                   pending;    /* replies to come */
+    ngx_uint_t                   lost;       /* a reply did not come */
+    int64_t                      backlog;
+    ngx_oscp_status_query_t     *queries;    /* connections, then streams */
+};
+
+
+static ngx_oscp_status_t *ngx_oscp_status_create(ngx_http_request_t *r);
+static void ngx_oscp_status_cleanup(void *data);
+static void ngx_oscp_status_ask(ngx_oscp_status_t *status,
+    ngx_oscp_process_t *process);
+static ngx_int_t ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
+    ngx_oscp_status_query_t *query);
+static ngx_int_t ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
+    ngx_oscp_status_query_t *query, const ngx_str_t *stream);
+static void ngx_oscp_status_reply(ngx_oscp_redis_command_t *command,
+    redisReply *reply);
+static ngx_int_t ngx_oscp_status_members(ngx_oscp_status_query_t *query,
+    const redisReply *reply);
+
+static ngx_int_t ngx_oscp_status_answer(ngx_oscp_status_t *status);
+static u_char *ngx_oscp_status_write(const ngx_oscp_status_t *status,
+    u_char *p, u_char *last);
+static u_char *ngx_oscp_status_write_connection(
+    const ngx_oscp_status_t *status, ngx_uint_t n, u_char *p, u_char *last);
+
+
+/* Asked of a connection's hash, and shown under the same names. */
+static const char  *ngx_oscp_status_fields[] = {
+    "state",
+    "since",
+    "enabled",
+    "heartbeat_received_at",
+    "offline_mode_at",
+    "last_error"
+};
+
+#define NGX_OSCP_STATUS_FIELDS                                                \
+    (sizeof(ngx_oscp_status_fields) / sizeof(ngx_oscp_status_fields[0]))
+
+#define NGX_OSCP_STATUS_ENABLED  2      /* 1 and 0 there, a boolean here */
+
+
+ngx_int_t
+ngx_oscp_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t            rc;
+    ngx_oscp_status_t   *status;
+    ngx_oscp_process_t  *process;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        if (ngx_oscp_answer_header(r, "Allow", "GET, HEAD") != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_oscp_answer_error(r, NGX_HTTP_NOT_ALLOWED,
+                                     "the method must be GET or HEAD");
+    }
+
+    status = ngx_oscp_status_create(r);
+    if (status == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    process = ngx_oscp_process_get();
+
+    if (process) {
+        ngx_oscp_status_ask(status, process);
+    }
+
+    if (status->pending == 0) {
+        return ngx_oscp_status_answer(status);
+    }
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_DONE;
+}
+
+
+static ngx_oscp_status_t *
+ngx_oscp_status_create(ngx_http_request_t *r)
+{
+    ngx_pool_t          *pool;
+    ngx_oscp_status_t   *status;
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    pool = ngx_create_pool(NGX_OSCP_STATUS_POOL_SIZE, r->connection->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    /* The connection's log may be gone when the last reply comes. */
+    pool->log = ngx_cycle->log;
+
+    status = ngx_pcalloc(pool, sizeof(ngx_oscp_status_t));
+    if (status == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    status->pool = pool;
+    status->request = r;
+    status->conf = ngx_http_get_module_main_conf(r, ngx_http_oscp_module);
+    status->redis = "down";
+
+    status->queries = ngx_pcalloc(pool, (status->conf->connections.nelts
+                                         + status->conf->shards)
+                                        * sizeof(ngx_oscp_status_query_t));
+    if (status->queries == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    cln->handler = ngx_oscp_status_cleanup;
+    cln->data = status;
+
+    return status;
+}
+
+
+/* The request has ended: the last reply, or nobody, frees what is left. */
+static void
+ngx_oscp_status_cleanup(void *data)
+{
+    ngx_oscp_status_t  *status = data;
+
+    status->request = NULL;
+
+    if (status->pending == 0) {
+        ngx_destroy_pool(status->pool);
+    }
+}
+
+
+static void
+ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
+{
+    ngx_int_t                 shard;
+    ngx_uint_t                i;
+    ngx_oscp_connection_t   **connection;
+    ngx_oscp_status_query_t  *query = status->queries;
+
+    if (process->redis.state == NGX_OSCP_REDIS_CONNECTING) {
+        status->redis = "connecting";
+    }
+
+    if (process->redis.state != NGX_OSCP_REDIS_READY) {
+        return;
+    }
+
+    status->redis = "up";
+    connection = status->conf->connections.elts;
+
+    for (i = 0; i < status->conf->connections.nelts; i++, query++) {
+        query->status = status;
+        query->connection = connection[i];
+
+        if (ngx_oscp_status_ask_connection(&process->redis, query) != NGX_OK) {
+            status->lost = 1;
+            return;
+        }
+
+        status->pending++;
+    }
+
+    for (shard = 0; shard < status->conf->shards; shard++, query++) {
+        query->status = status;
+
+        if (ngx_oscp_status_ask_stream(&process->redis, query,
+                                       &status->conf->streams[shard])
+            != NGX_OK)
+        {
+            status->lost = 1;
+            return;
+        }
+
+        status->pending++;
+    }
+}
+
+
+static ngx_int_t
+ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
+    ngx_oscp_status_query_t *query)
+{
+    size_t                 lens[2 + NGX_OSCP_STATUS_FIELDS];
+    ngx_uint_t             i;
+    const char            *values[2 + NGX_OSCP_STATUS_FIELDS];
+    ngx_oscp_redis_args_t  args = { 2 + NGX_OSCP_STATUS_FIELDS, values, lens };
+
+    values[0] = "HMGET";
+    lens[0] = sizeof("HMGET") - 1;
+    values[1] = (char *) query->connection->key.data;
+    lens[1] = query->connection->key.len;
+
+    for (i = 0; i < NGX_OSCP_STATUS_FIELDS; i++) {
+        values[2 + i] = ngx_oscp_status_fields[i];
+        lens[2 + i] = ngx_strlen(ngx_oscp_status_fields[i]);
+    }
+
+    query->command.handler = ngx_oscp_status_reply;
+    query->command.data = query;
+    query->command.holds = 1;
+
+    return ngx_oscp_redis_send(redis, &query->command, &args);
+}
+
+
+static ngx_int_t
+ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
+    ngx_oscp_status_query_t *query, const ngx_str_t *stream)
+{
+    size_t                 lens[2];
+    const char            *values[2];
+    ngx_oscp_redis_args_t  args = { 2, values, lens };
+
+    values[0] = "XLEN";
+    lens[0] = sizeof("XLEN") - 1;
+    values[1] = (char *) stream->data;
+    lens[1] = stream->len;
+
+    query->command.handler = ngx_oscp_status_reply;
+    query->command.data = query;
+    query->command.holds = 1;
+
+    return ngx_oscp_redis_send(redis, &query->command, &args);
+}
+
+
+static void
+ngx_oscp_status_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
+{
+    ngx_int_t                 rc;
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_oscp_status_t        *status;
+    ngx_oscp_status_query_t  *query = command->data;
+
+    status = query->status;
+    status->pending--;
+    r = status->request;
+
+    if (r == NULL) {
+        if (status->pending == 0) {
+            ngx_destroy_pool(status->pool);
+        }
+
+        return;
+    }
+
+    if (reply == NULL) {
+        status->lost = 1;
+
+    } else if (query->connection) {
+        if (ngx_oscp_status_members(query, reply) != NGX_OK) {
+            status->lost = 1;
+        }
+
+    } else if (reply->type == REDIS_REPLY_INTEGER) {
+        status->backlog += reply->integer;
+    }
+
+    if (status->pending) {
+        return;
+    }
+
+    c = r->connection;
+    ngx_http_set_log_request(c->log, r);
+
+    rc = ngx_oscp_status_answer(status);
+
+    /* This may well be the end of `status`. */
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* `"state":"online","since":…`: what the hash says, as JSON members. */
+static ngx_int_t
+ngx_oscp_status_members(ngx_oscp_status_query_t *query,
+    const redisReply *reply)
+{
+    char        *p, *last;
+    size_t       size;
+    ngx_uint_t   i;
+    redisReply  *value;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != NGX_OSCP_STATUS_FIELDS)
+    {
+        return NGX_OK;
+    }
+
+    size = 1;
+
+    for (i = 0; i < NGX_OSCP_STATUS_FIELDS; i++) {
+        value = reply->element[i];
+        size += ngx_strlen(ngx_oscp_status_fields[i]) + sizeof("'':false,");
+
+        if (value->type == REDIS_REPLY_STRING) {
+            size += oscp_write_escape(value->str, value->len, NULL, 0) + 2;
+        }
+    }
+
+    p = ngx_pnalloc(query->status->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    query->text.data = (u_char *) p;
+    last = p + size;
+
+    for (i = 0; i < NGX_OSCP_STATUS_FIELDS; i++) {
+        value = reply->element[i];
+        p = (char *) ngx_sprintf((u_char *) p, "\"%s\":",
+                                 ngx_oscp_status_fields[i]);
+
+        if (i == NGX_OSCP_STATUS_ENABLED) {
+            p = (char *) ngx_sprintf((u_char *) p, "%s,",
+                                     value->type == REDIS_REPLY_STRING
+                                     && ngx_strcmp(value->str, "0") == 0
+                                     ? "false" : "true");
+
+        } else if (value->type == REDIS_REPLY_STRING) {
+            *p++ = '"';
+            p += oscp_write_escape(value->str, value->len, p, last - p);
+            *p++ = '"';
+            *p++ = ',';
+
+        } else {
+            p = (char *) ngx_cpymem(p, "null,", sizeof("null,") - 1);
+        }
+    }
+
+    query->text.len = (u_char *) p - query->text.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_oscp_status_answer(ngx_oscp_status_t *status)
+{
+    size_t       size;
+    ngx_str_t    body;
+    ngx_uint_t   i;
+
+    if (status->lost) {
+        status->redis = "down";
+    }
+
+    size = NGX_OSCP_STATUS_HEAD_SIZE;
+
+    for (i = 0; i < status->conf->connections.nelts; i++) {
+        size += NGX_OSCP_STATUS_EACH_SIZE + status->queries[i].text.len;
+    }
+
+    body.data = ngx_pnalloc(status->request->pool, size);
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.len = ngx_oscp_status_write(status, body.data, body.data + size)
+               - body.data;
+
+    return ngx_oscp_answer_json(status->request, &body);
+}
+
+
+static u_char *
+ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
+{
+    ngx_uint_t                   i;
+    const ngx_oscp_main_conf_t  *conf = status->conf;
+
+    p = ngx_slprintf(p, last, "{\"version\":\"%s\",\"redis\":\"%s\","
+                     "\"shards\":%i,\"configuration\":\"%*s\",",
+                     NGX_OSCP_VERSION, status->redis, conf->shards,
+                     sizeof(conf->version), conf->version);
+
+    if (status->lost || status->pending
+        || ngx_strcmp(status->redis, "up") != 0)
+    {
+        p = ngx_slprintf(p, last, "\"backlog\":null,");
+    } else {
+        p = ngx_slprintf(p, last, "\"backlog\":%L,", status->backlog);
+    }
+
+    p = ngx_slprintf(p, last, "\"connections\":[");
+
+    for (i = 0; i < conf->connections.nelts; i++) {
+        p = ngx_oscp_status_write_connection(status, i, p, last);
+    }
+
+    return ngx_slprintf(p, last, "]}\n");
+}
+
+
+static u_char *
+ngx_oscp_status_write_connection(const ngx_oscp_status_t *status, ngx_uint_t n,
+    u_char *p, u_char *last)
+{
+    ngx_str_t               *name, *text;
+    ngx_uint_t               i;
+    ngx_oscp_counter_t      *counter;
+    ngx_oscp_connection_t  **connection;
+
+    connection = status->conf->connections.elts;
+    counter = connection[n]->counter;
+    name = &connection[n]->node.str;
+    text = &status->queries[n].text;
+
+    p = ngx_slprintf(p, last, "%s{\"name\":\"%V\",\"profile\":\"%s\","
+                     "\"groups\":%uz,", n ? "," : "", name,
+                     connection[n]->conf.profile->name,
+                     connection[n]->conf.ngroups);
+
+    if (text->len) {
+        p = ngx_slprintf(p, last, "%V", text);
+
+    } else {
+        for (i = 0; i < NGX_OSCP_STATUS_FIELDS; i++) {
+            p = ngx_slprintf(p, last, "\"%s\":null,",
+                             ngx_oscp_status_fields[i]);
+        }
+    }
+
+    p = ngx_slprintf(p, last, "\"messages\":{");
+
+    for (i = 0; i < NGX_OSCP_RESULTS; i++) {
+        p = ngx_slprintf(p, last, "%s\"%V\":%uA", i ? "," : "",
+                         &ngx_oscp_counter_results[i],
+                         counter ? counter->results[i] : 0);
+    }
+
+    return ngx_slprintf(p, last, "}}");
+}
