@@ -1,0 +1,659 @@
+/*
+ * A connection: configuration, lifecycle, groups.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit.h"
+#include "clock.h"
+#include "connection.h"
+#include "event.h"
+#include "json.h"
+#include "log.h"
+#include "outbound.h"
+#include "random.h"
+#include "state.h"
+#include "table.h"
+
+
+struct worker_connection {
+    struct worker_context          *ctx;
+    char                            name[OSCP_NAME_SIZE];
+    char                           *doc;         /* as applied */
+    oscp_connection_conf_t         *conf;        /* read from it */
+    oscp_lifecycle_conf_t           rules;       /* what the lifecycle needs */
+    oscp_lifecycle_t                lc;
+    struct worker_record            record;      /* the hash */
+    struct worker_group_link        link;        /* what groups see of this */
+    struct worker_group           **groups;      /* as in conf->groups */
+    size_t                          ngroups;
+    struct worker_table             index;       /* of the groups */
+    oscp_segments_t                *segments;
+    struct worker_outbound         *outbound;
+    struct worker_timer             timer;       /* the next deadline */
+    uint64_t                        judge_take;  /* judged after this take */
+    TAILQ_ENTRY(worker_connection)  next;        /* in ctx->judging */
+};
+
+
+static void connection_timer(struct worker_connection *conn);
+
+
+static void
+callback_timer(void *arg)
+{
+    connection_timer(arg);
+}
+
+
+static void
+connection_rules(struct worker_connection *conn)
+{
+    conn->rules.heartbeat_interval_ms = conn->conf->heartbeat_interval_ms;
+    conn->rules.handshake_timeout_ms = conn->conf->handshake_timeout_ms;
+    conn->rules.measurement = conn->conf->measurement;
+    conn->rules.initiate_handshake = conn->conf->initiate_handshake;
+    conn->link.gap_policy = conn->conf->gap_policy;
+}
+
+
+static void
+connection_touch_groups(struct worker_connection *conn)
+{
+    for (size_t i = 0; i < conn->ngroups; i++) {
+        worker_group_touch(conn->groups[i]);
+    }
+}
+
+
+/* Groups see the new state; those that it concerns are decided anew. */
+static void
+connection_link(struct worker_connection *conn)
+{
+    struct worker_group_link         old = conn->link;
+    struct worker_group_link *const  link = &conn->link;
+
+    link->enabled = conn->lc.enabled;
+    link->disconnected = conn->lc.disconnected;
+    link->online = conn->lc.state == OSCP_STATE_ONLINE;
+    link->liveness_ms = conn->lc.offline_mode_at_ms;
+
+    if (link->enabled != old.enabled || link->disconnected != old.disconnected
+        || link->online != old.online || link->liveness_ms < old.liveness_ms)
+    {
+        connection_touch_groups(conn);
+    }
+}
+
+
+static void
+connection_store(struct worker_connection *conn)
+{
+    char  key[OSCP_KEY_SIZE];
+
+    worker_state_set(&conn->record, &conn->lc, conn->conf);
+
+    if (worker_record_write(&conn->record, conn->ctx->commit,
+                            worker_connection_key(conn, key))
+        == -1)
+    {
+        worker_context_fail(conn->ctx, "no memory for a connection");
+    }
+}
+
+
+void
+worker_connection_step(struct worker_connection *conn,
+    oscp_lifecycle_event_t *event, const char *by,
+    oscp_lifecycle_result_t *result)
+{
+    char  uuid[WORKER_RANDOM_UUID_SIZE];
+
+    event->random = worker_random_bits();
+    event->new_req = worker_random_uuid(uuid);
+    event->req = event->req ? event->req : "";
+    event->corr = event->corr ? event->corr : "";
+    event->error = event->error ? event->error : "";
+
+    memset(result, 0, sizeof(*result));
+    oscp_lifecycle_step(&conn->lc, &conn->rules, event, result);
+
+    worker_audit_step(conn->ctx, conn->name, event, by, result);
+
+    if (result->actions & OSCP_DO_STORE) {
+        connection_store(conn);
+    }
+
+    if (result->actions & OSCP_DO_CANCEL) {
+        worker_outbound_cancel(conn->outbound);
+    }
+
+    if (result->actions & OSCP_DO_CLEAR) {
+        for (size_t i = 0; i < conn->ngroups; i++) {
+            worker_group_clear(conn->groups[i]);
+        }
+    }
+
+    /* until stored messages are applied a send may be outdated: START repeats
+       what is still owed */
+    if (conn->ctx->live) {
+        worker_outbound_want(conn->outbound, result->actions);
+    }
+
+    connection_link(conn);
+    worker_connection_schedule(conn);
+    worker_context_wake(conn->ctx);
+}
+
+
+static void
+callback_sent(void *arg, const struct worker_outbound_result *sent)
+{
+    struct worker_connection  *conn = arg;
+    oscp_lifecycle_event_t     event = { .kind = sent->kind };
+    oscp_lifecycle_result_t    result;
+
+    event.at_ms = worker_clock_wall();
+    event.req = sent->req;
+    event.corr = sent->corr;
+    event.error = sent->error;
+    event.offline_mode_at_ms = OSCP_TIME_NONE;
+
+    worker_connection_step(conn, &event, "worker", &result);
+}
+
+
+void
+worker_connection_schedule(struct worker_connection *conn)
+{
+    oscp_ms_t  next, segments;
+
+    if (!conn->ctx->live || conn->link.judging) {
+        return;
+    }
+
+    next = oscp_lifecycle_next(&conn->lc);
+    segments = oscp_segments_next(conn->segments);
+    next = segments < next ? segments : next;
+
+    if (worker_timer_set(conn->ctx->timers, &conn->timer, next) == -1) {
+        worker_context_fail(conn->ctx, "no memory for a timer");
+    }
+}
+
+
+/* Sets that are not complete in time have no effect. */
+static void
+connection_expire(struct worker_connection *conn, oscp_ms_t now)
+{
+    char                   key[OSCP_KEY_SIZE];
+    oscp_segment_whole_t  *set;
+    struct worker_buffer   data;
+    struct worker_event    event = { .event = "segment_expired",
+                                     .conn = conn->name, .at_ms = now,
+                                     .by = "worker", .data = &data };
+
+    worker_context_key(conn->ctx, key, "in", NULL, NULL, NULL);
+
+    while ((set = oscp_segments_expire(conn->segments, now)) != NULL) {
+        memset(&data, 0, sizeof(data));
+        worker_json_open(&data, NULL);
+        worker_json_text(&data, "req", set->req);
+        worker_json_text(&data, "type", oscp_type_name(set->type));
+        worker_json_number(&data, "have", set->have);
+        worker_json_number(&data, "count", set->count);
+        worker_json_close(&data);
+
+        event.group = set->group_id;
+        worker_event_write(conn->ctx->commit, &event);
+        worker_commit_count(conn->ctx->commit, WORKER_COUNT_SEGMENTS_EXPIRED,
+                            1);
+
+        for (size_t i = 0; i < set->nentries; i++) {
+            worker_commit_settle(conn->ctx->commit, key, set->entries[i]);
+        }
+
+        worker_buffer_free(&data);
+        oscp_segment_whole_free(set, &oscp_alloc_libc);
+    }
+}
+
+
+static void
+connection_tick(struct worker_connection *conn, oscp_ms_t now)
+{
+    oscp_lifecycle_event_t   event = { .kind = OSCP_EV_TIMER, .at_ms = now,
+                                       .offline_mode_at_ms = OSCP_TIME_NONE };
+    oscp_lifecycle_result_t  result;
+
+    connection_expire(conn, now);
+    worker_connection_step(conn, &event, "worker", &result);
+}
+
+
+/*
+ * A deadline.  When it is the end of liveness, a heartbeat that came in time may
+ * still wait in the stream: it is looked for first.
+ */
+static void
+connection_timer(struct worker_connection *conn)
+{
+    oscp_ms_t  now = worker_clock_wall();
+
+    if (conn->ctx->closing) {
+        return;
+    }
+
+    if (conn->lc.state != OSCP_STATE_ONLINE
+        || conn->lc.offline_mode_at_ms > now)
+    {
+        connection_tick(conn, now);
+        return;
+    }
+
+    conn->link.judging = 1;
+    conn->judge_take = conn->ctx->takes + 1;
+    TAILQ_INSERT_TAIL(&conn->ctx->judging, conn, next);
+    worker_context_wake(conn->ctx);
+}
+
+
+static void
+connection_judged(struct worker_connection *conn)
+{
+    if (conn->link.judging) {
+        conn->link.judging = 0;
+        TAILQ_REMOVE(&conn->ctx->judging, conn, next);
+    }
+}
+
+
+void
+worker_connection_judge(struct worker_context *ctx, uint64_t takes,
+    int drained, oscp_ms_t last_ms)
+{
+    struct worker_connection  *conn, *next;
+
+    for (conn = TAILQ_FIRST(&ctx->judging); conn != NULL; conn = next) {
+        next = TAILQ_NEXT(conn, next);
+
+        if (conn->judge_take > takes
+            || (!drained && last_ms < conn->lc.offline_mode_at_ms))
+        {
+            continue;
+        }
+
+        connection_judged(conn);
+        connection_tick(conn, worker_clock_wall());
+        connection_touch_groups(conn);
+    }
+}
+
+
+void
+worker_connection_start(struct worker_connection *conn)
+{
+    oscp_ms_t                now = worker_clock_wall();
+    oscp_lifecycle_event_t   event = { .kind = OSCP_EV_START, .at_ms = now,
+                                       .offline_mode_at_ms = OSCP_TIME_NONE };
+    oscp_lifecycle_result_t  result;
+
+    connection_expire(conn, now);
+    worker_connection_step(conn, &event, "worker", &result);
+    connection_touch_groups(conn);
+}
+
+
+int
+worker_connection_open(const struct worker_connection *conn, const char **why)
+{
+    if (!conn->lc.enabled) {
+        *why = "the connection is disabled";
+        return 0;
+    }
+
+    if (conn->lc.disconnected) {
+        *why = "the connection is disconnected";
+        return 0;
+    }
+
+    return 1;
+}
+
+
+void
+worker_connection_forget(struct worker_connection *conn)
+{
+    worker_outbound_forget(conn->outbound);
+}
+
+
+char *
+worker_connection_key(const struct worker_connection *conn,
+    char buf[OSCP_KEY_SIZE])
+{
+    return worker_context_key(conn->ctx, buf, "conn", conn->name, NULL,
+                              NULL);
+}
+
+
+void
+worker_connection_load(struct worker_connection *conn, const redisReply *reply)
+{
+    struct worker_log_about  about = { .shard = (int) conn->ctx->shard,
+                                       .conn = conn->name };
+
+    worker_record_load(&conn->record, reply);
+
+    if (worker_state_read(&conn->record, &conn->lc) == -1) {
+        worker_log(WORKER_LOG_WARN, &about, "no usable state is stored: it "
+                   "begins anew");
+        oscp_lifecycle_init(&conn->lc, worker_clock_wall());
+        worker_record_unknown(&conn->record);
+        connection_store(conn);
+    }
+
+    connection_link(conn);
+}
+
+
+void
+worker_connection_begin(struct worker_connection *conn)
+{
+    oscp_lifecycle_init(&conn->lc, worker_clock_wall());
+    worker_record_unknown(&conn->record);
+    connection_store(conn);
+    connection_link(conn);
+
+    for (size_t i = 0; i < conn->ngroups; i++) {
+        worker_group_begin(conn->groups[i]);
+    }
+
+    if (conn->ctx->live) {
+        worker_connection_start(conn);
+    }
+}
+
+
+void
+worker_connection_remove(struct worker_connection *conn)
+{
+    char  key[OSCP_KEY_SIZE];
+
+    worker_outbound_cancel(conn->outbound);
+
+    for (size_t i = 0; i < conn->ngroups; i++) {
+        worker_group_remove(conn->groups[i]);
+    }
+
+    worker_commit_delete(conn->ctx->commit, worker_connection_key(conn, key));
+}
+
+
+const char *
+worker_connection_name(const struct worker_connection *conn)
+{
+    return conn->name;
+}
+
+
+const char *
+worker_connection_document(const struct worker_connection *conn)
+{
+    return conn->doc;
+}
+
+
+struct worker_group *
+worker_connection_group(const struct worker_connection *conn, const char *id)
+{
+    return worker_table_get(&conn->index, id);
+}
+
+
+struct worker_group *
+worker_connection_group_at(const struct worker_connection *conn, size_t i)
+{
+    return i < conn->ngroups ? conn->groups[i] : NULL;
+}
+
+
+oscp_segments_t *
+worker_connection_segments(const struct worker_connection *conn)
+{
+    return conn->segments;
+}
+
+
+/* 1 when the list's group `i` was there before. */
+static int
+connection_kept(const struct worker_connection *conn,
+    const oscp_connection_conf_t *conf, struct worker_group **list, size_t i)
+{
+    return worker_table_get(&conn->index, conf->groups[i].id) == list[i];
+}
+
+
+/* Frees a list made by connection_groups() that is not to be used. */
+static void
+connection_groups_discard(struct worker_connection *conn,
+    const oscp_connection_conf_t *conf, struct worker_group **list)
+{
+    for (size_t i = 0; list != NULL && i < conf->ngroups; i++) {
+        if (list[i] != NULL && !connection_kept(conn, conf, list, i)) {
+            worker_group_free(list[i]);
+        }
+    }
+
+    free(list);
+}
+
+
+/*
+ * The groups of `conf`, in its order: those that exist are kept as they are,
+ * the rest is made.  Returns the list, or NULL without memory.
+ */
+static struct worker_group **
+connection_groups(struct worker_connection *conn,
+    const oscp_connection_conf_t *conf, struct worker_table *index)
+{
+    struct worker_group       *g;
+    struct worker_group      **list;
+    const oscp_group_conf_t   *binding;
+
+    list = calloc(conf->ngroups + 1, sizeof(*list));
+    if (list == NULL) {
+        return NULL;
+    }
+
+    for (size_t i = 0; i < conf->ngroups; i++) {
+        binding = &conf->groups[i];
+        g = worker_table_get(&conn->index, binding->id);
+        list[i] = g != NULL ? g
+                            : worker_group_create(conn->ctx, &conn->link,
+                                                  binding);
+
+        if (list[i] == NULL
+            || worker_table_put(index, binding->id, list[i]) == -1)
+        {
+            connection_groups_discard(conn, conf, list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+
+/* Groups that are no longer there go first: others may take their circuits. */
+static void
+connection_exchange_groups(struct worker_connection *conn,
+    const oscp_connection_conf_t *conf, struct worker_group **list,
+    const struct worker_table *index)
+{
+    struct worker_group  *g;
+
+    for (size_t i = 0; i < conn->ngroups; i++) {
+        g = conn->groups[i];
+        if (worker_table_get(index, worker_group_id(g)) != g) {
+            worker_group_remove(g);
+            worker_group_free(g);
+            conn->groups[i] = NULL;
+        }
+    }
+
+    for (size_t i = 0; i < conf->ngroups; i++) {
+        if (connection_kept(conn, conf, list, i)) {
+            worker_group_change(list[i], &conf->groups[i]);
+        }
+    }
+
+    for (size_t i = 0; i < conf->ngroups; i++) {
+        if (!connection_kept(conn, conf, list, i)) {
+            worker_group_begin(list[i]);
+        }
+    }
+}
+
+
+static oscp_err_t
+connection_read(const char *doc, size_t len, char **copy,
+    oscp_connection_conf_t **conf, oscp_error_t *err)
+{
+    *copy = malloc(len + 1);
+    if (*copy == NULL) {
+        return oscp_error_set(err, OSCP_ERR_NOMEM, "", "no memory");
+    }
+
+    memcpy(*copy, doc, len);
+    (*copy)[len] = '\0';
+
+    if (oscp_config_read(*copy, len, &oscp_alloc_libc, conf, err) != OSCP_OK) {
+        free(*copy);
+        *copy = NULL;
+        return err->code;
+    }
+
+    return OSCP_OK;
+}
+
+
+int
+worker_connection_change(struct worker_connection *conn, const char *doc,
+    size_t len, oscp_error_t *err)
+{
+    char                     *copy;
+    struct worker_table       index = { .n = 0 };
+    struct worker_group     **list;
+    oscp_lifecycle_event_t    event = { .kind = OSCP_EV_CONFIGURE };
+    oscp_connection_conf_t   *conf;
+    oscp_lifecycle_result_t   result;
+
+    if (connection_read(doc, len, &copy, &conf, err) != OSCP_OK) {
+        return -1;
+    }
+
+    list = connection_groups(conn, conf, &index);
+    if (list == NULL || worker_outbound_configure(conn->outbound, conf) == -1) {
+        worker_context_fail(conn->ctx, "no memory for a configuration");
+        connection_groups_discard(conn, conf, list);
+        worker_table_free(&index);
+        free(copy);
+        free(conf);
+        oscp_error_set(err, OSCP_ERR_NOMEM, "", "no memory");
+        return -1;
+    }
+
+    connection_exchange_groups(conn, conf, list, &index);
+
+    free(conn->groups);
+    worker_table_free(&conn->index);
+    free(conn->conf);
+    free(conn->doc);
+    conn->groups = list;
+    conn->ngroups = conf->ngroups;
+    conn->index = index;
+    conn->conf = conf;
+    conn->doc = copy;
+    connection_rules(conn);
+
+    event.at_ms = worker_clock_wall();
+    event.offline_mode_at_ms = OSCP_TIME_NONE;
+    worker_connection_step(conn, &event, "nginx", &result);
+    connection_store(conn);
+    connection_touch_groups(conn);
+
+    return 0;
+}
+
+
+struct worker_connection *
+worker_connection_create(struct worker_context *ctx, const char *doc,
+    size_t len, oscp_error_t *err)
+{
+    struct worker_connection  *conn;
+
+    conn = calloc(1, sizeof(*conn));
+    if (conn == NULL) {
+        oscp_error_set(err, OSCP_ERR_NOMEM, "", "no memory");
+        return NULL;
+    }
+
+    conn->ctx = ctx;
+    conn->timer.ring = callback_timer;
+    conn->timer.arg = conn;
+
+    if (connection_read(doc, len, &conn->doc, &conn->conf, err) != OSCP_OK) {
+        worker_connection_free(conn);
+        return NULL;
+    }
+
+    snprintf(conn->name, sizeof(conn->name), "%s", conn->conf->name);
+    conn->link.conn = conn->name;
+    oscp_lifecycle_init(&conn->lc, worker_clock_wall());
+    connection_rules(conn);
+
+    conn->segments = oscp_segments_create(&oscp_alloc_libc);
+    conn->outbound = worker_outbound_create(ctx, &conn->lc, callback_sent,
+                                            conn);
+    conn->groups = connection_groups(conn, conn->conf, &conn->index);
+    conn->ngroups = conn->groups != NULL ? conn->conf->ngroups : 0;
+
+    if (conn->segments == NULL || conn->outbound == NULL
+        || conn->groups == NULL || worker_state_init(&conn->record) == -1
+        || worker_outbound_configure(conn->outbound, conn->conf) == -1)
+    {
+        oscp_error_set(err, OSCP_ERR_NOMEM, "", "no memory");
+        worker_connection_free(conn);
+        return NULL;
+    }
+
+    return conn;
+}
+
+
+void
+worker_connection_free(struct worker_connection *conn)
+{
+    if (conn == NULL) {
+        return;
+    }
+
+    connection_judged(conn);
+    worker_timer_cancel(conn->ctx->timers, &conn->timer);
+    worker_outbound_free(conn->outbound);
+
+    for (size_t i = 0; i < conn->ngroups; i++) {
+        worker_group_free(conn->groups[i]);
+    }
+
+    oscp_segments_free(conn->segments);
+    worker_table_free(&conn->index);
+    worker_record_free(&conn->record);
+    free(conn->groups);
+    free(conn->conf);
+    free(conn->doc);
+    free(conn);
+}

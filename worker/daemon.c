@@ -1,0 +1,298 @@
+/*
+ * The whole of the daemon.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/dns.h>
+
+#include "clock.h"
+#include "config.h"
+#include "daemon.h"
+#include "http.h"
+#include "lease.h"
+#include "random.h"
+#include "shard.h"
+
+
+#define DAEMON_HOSTS      "/etc/hosts"
+#define DAEMON_HOST_MAX   64          /* bytes of the host's name in the id */
+#define DAEMON_STOP_MS    5000        /* then it ends all the same */
+
+
+struct worker_daemon {
+    struct event_base            *base;
+    const struct worker_options  *options;
+    struct worker_redis_conf      redis;
+    char                         *password;     /* owned; wiped */
+    struct worker_http           *http;
+    struct worker_config         *config;
+    struct worker_shard_conf      shard_conf;
+    struct worker_shard          *shards[OSCP_SHARDS_MAX];
+    unsigned                      nshards;      /* alive */
+    struct event                 *timer;        /* the end of patience */
+    char                          id[WORKER_LEASE_ID_SIZE];
+    unsigned                      stopping:1;
+};
+
+
+static void
+daemon_wipe(char *text)
+{
+    if (text != NULL) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
+}
+
+
+static int
+daemon_password(struct worker_daemon *d)
+{
+    char  *password;
+
+    if (d->options->password_file == NULL) {
+        return 0;
+    }
+
+    password = worker_redis_password(d->options->password_file);
+    if (password == NULL) {
+        worker_log(WORKER_LOG_ERROR, NULL, "Redis password file %s: %s",
+                   d->options->password_file, strerror(errno));
+        return -1;
+    }
+
+    daemon_wipe(d->password);
+    d->password = password;
+    d->redis.password = password;
+
+    return 0;
+}
+
+
+/* Who we are: HOST:PID:RANDOM, without the blanks that end it in a lease. */
+static void
+daemon_id(struct worker_daemon *d)
+{
+    char  host[DAEMON_HOST_MAX + 1] = "";
+
+    if (gethostname(host, sizeof(host) - 1) == -1 || host[0] == '\0') {
+        snprintf(host, sizeof(host), "localhost");
+    }
+
+    for (char *p = host; *p != '\0'; p++) {
+        if (*p <= ' ' || *p >= 0x7f) {
+            *p = '-';
+        }
+    }
+
+    snprintf(d->id, sizeof(d->id), "%s:%ld:%08x", host, (long) getpid(),
+             worker_random_bits());
+}
+
+
+/*
+ * Names are resolved inside the loop.  A machine without a name server still has
+ * its hosts file.
+ */
+static int
+daemon_dns(struct worker_daemon *d)
+{
+    int  flags = EVDNS_BASE_INITIALIZE_NAMESERVERS
+                 | EVDNS_BASE_DISABLE_WHEN_INACTIVE;
+
+    d->redis.dns = evdns_base_new(d->base, flags);
+
+    if (d->redis.dns == NULL) {
+        d->redis.dns = evdns_base_new(d->base, 0);
+        if (d->redis.dns != NULL) {
+            evdns_base_load_hosts(d->redis.dns, DAEMON_HOSTS);
+        }
+    }
+
+    return d->redis.dns != NULL ? 0 : -1;
+}
+
+
+static void
+callback_shard_closed(void *arg)
+{
+    struct worker_daemon  *d = arg;
+
+    if (--d->nshards == 0 && d->stopping) {
+        event_base_loopbreak(d->base);
+    }
+}
+
+
+/* Shards are made when they are first heard of, and stay. */
+static void
+callback_configured(void *arg)
+{
+    struct worker_daemon            *d = arg;
+    const struct worker_config_set  *set = worker_config_current(d->config);
+
+    if (d->stopping) {
+        return;
+    }
+
+    for (unsigned i = 0; set != NULL && i < set->shards; i++) {
+        if (d->shards[i] == NULL && d->options->shards[i]) {
+            d->shards[i] = worker_shard_create(&d->shard_conf, i);
+            d->nshards += d->shards[i] != NULL;
+        }
+    }
+
+    for (unsigned i = 0; i < OSCP_SHARDS_MAX; i++) {
+        if (d->shards[i] != NULL) {
+            worker_shard_configure(d->shards[i]);
+        }
+    }
+}
+
+
+static void
+callback_patience(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker_daemon  *d = arg;
+
+    (void) fd;
+    (void) what;
+
+    worker_log(WORKER_LOG_WARN, NULL, "ends without having settled");
+    event_base_loopbreak(d->base);
+}
+
+
+void
+worker_daemon_reload(struct worker_daemon *d)
+{
+    worker_log(WORKER_LOG_INFO, NULL, "secret files are read again");
+
+    daemon_password(d);
+
+    for (unsigned i = 0; i < OSCP_SHARDS_MAX; i++) {
+        if (d->shards[i] != NULL) {
+            worker_shard_forget(d->shards[i]);
+        }
+    }
+}
+
+
+void
+worker_daemon_stop(struct worker_daemon *d)
+{
+    struct timeval  tv = worker_clock_timeval(DAEMON_STOP_MS);
+
+    if (d->stopping || d->nshards == 0) {
+        event_base_loopbreak(d->base);
+        return;
+    }
+
+    worker_log(WORKER_LOG_INFO, NULL, "ends: the shards are given back");
+    d->stopping = 1;
+    event_add(d->timer, &tv);
+
+    for (unsigned i = 0; i < OSCP_SHARDS_MAX; i++) {
+        if (d->shards[i] != NULL) {
+            worker_shard_close(d->shards[i]);
+        }
+    }
+}
+
+
+static int
+daemon_setup(struct worker_daemon *d)
+{
+    char  key[OSCP_KEY_SIZE];
+
+    if (daemon_password(d) == -1) {
+        return -1;
+    }
+
+    daemon_id(d);
+    oscp_key_config(key, sizeof(key), d->options->prefix);
+
+    d->timer = evtimer_new(d->base, callback_patience, d);
+    d->http = worker_http_create(d->base);
+
+    if (d->timer == NULL || d->http == NULL || daemon_dns(d) == -1) {
+        worker_log(WORKER_LOG_ERROR, NULL, "cannot be set up: %s",
+                   strerror(errno));
+        return -1;
+    }
+
+    d->shard_conf.base = d->base;
+    d->shard_conf.http = d->http;
+    d->shard_conf.redis = &d->redis;
+    d->shard_conf.prefix = d->options->prefix;
+    d->shard_conf.id = d->id;
+    d->shard_conf.lease_ms = d->options->lease_ms;
+    d->shard_conf.closed = callback_shard_closed;
+    d->shard_conf.arg = d;
+
+    d->config = worker_config_create(d->base, &d->redis, key,
+                                     callback_configured, d);
+    d->shard_conf.config = d->config;
+
+    return d->config != NULL ? 0 : -1;
+}
+
+
+struct worker_daemon *
+worker_daemon_create(struct event_base *base,
+    const struct worker_options *options)
+{
+    struct worker_daemon  *d;
+
+    d = calloc(1, sizeof(*d));
+    if (d == NULL) {
+        return NULL;
+    }
+
+    d->base = base;
+    d->options = options;
+    d->redis.address = options->address;
+    d->redis.user = options->user;
+    d->redis.db = options->db;
+
+    if (daemon_setup(d) == -1) {
+        worker_daemon_free(d);
+        return NULL;
+    }
+
+    worker_log(WORKER_LOG_INFO, NULL, "oscp-worker begins as %s", d->id);
+
+    return d;
+}
+
+
+void
+worker_daemon_free(struct worker_daemon *d)
+{
+    if (d == NULL) {
+        return;
+    }
+
+    for (unsigned i = 0; i < OSCP_SHARDS_MAX; i++) {
+        worker_shard_free(d->shards[i]);
+    }
+
+    worker_config_free(d->config);
+    worker_http_free(d->http);
+
+    if (d->timer != NULL) {
+        event_free(d->timer);
+    }
+
+    if (d->redis.dns != NULL) {
+        evdns_base_free(d->redis.dns, 0);
+    }
+
+    daemon_wipe(d->password);
+    free(d);
+}

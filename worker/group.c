@@ -1,0 +1,324 @@
+/*
+ * A group: its forecasts, and the decision that follows from them.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "envelope.h"
+#include "forecast.h"
+#include "group.h"
+#include "random.h"
+
+
+#define WORKER_GROUP_RENEW_MS   10000   /* how often valid_until is renewed */
+#define WORKER_GROUP_JITTER     0.2     /* so that not all come at once */
+
+
+struct worker_group {
+    struct worker_context           *ctx;
+    const struct worker_group_link  *link;
+    const oscp_group_conf_t         *binding;
+    struct worker_forecasts          forecasts;
+    struct worker_envelope           envelope;
+    struct worker_timer              timer;     /* the next change or renewal */
+    TAILQ_ENTRY(worker_group)        next;      /* in ctx->dirty */
+    unsigned                         dirty:1;
+};
+
+
+static void
+callback_timer(void *arg)
+{
+    worker_group_touch(arg);
+}
+
+
+struct worker_group *
+worker_group_create(struct worker_context *ctx,
+    const struct worker_group_link *link, const oscp_group_conf_t *binding)
+{
+    struct worker_group  *g;
+
+    g = calloc(1, sizeof(*g));
+    if (g == NULL) {
+        return NULL;
+    }
+
+    g->ctx = ctx;
+    g->link = link;
+    g->binding = binding;
+    g->timer.ring = callback_timer;
+    g->timer.arg = g;
+    worker_forecast_init(&g->forecasts, link->conn, binding->id);
+
+    if (worker_envelope_init(&g->envelope) != 0) {
+        worker_group_free(g);
+        return NULL;
+    }
+
+    return g;
+}
+
+
+void
+worker_group_free(struct worker_group *g)
+{
+    if (g == NULL) {
+        return;
+    }
+
+    if (g->dirty) {
+        TAILQ_REMOVE(&g->ctx->dirty, g, next);
+    }
+
+    worker_timer_cancel(g->ctx->timers, &g->timer);
+    worker_forecast_free(&g->forecasts);
+    worker_envelope_free(&g->envelope);
+    free(g);
+}
+
+
+const char *
+worker_group_id(const struct worker_group *g)
+{
+    return g->binding->id;
+}
+
+
+void
+worker_group_begin(struct worker_group *g)
+{
+    worker_forecast_clear(g->ctx, &g->forecasts);
+    worker_envelope_unknown(&g->envelope);
+    worker_group_touch(g);
+}
+
+
+char *
+worker_group_key(const struct worker_group *g, unsigned i,
+    char buf[OSCP_KEY_SIZE])
+{
+    const oscp_group_conf_t  *b = g->binding;
+
+    switch (i) {
+
+    case 0:
+        return worker_context_key(g->ctx, buf, "group", g->link->conn, b->id,
+                                  NULL);
+    case 1:
+        return worker_context_key(g->ctx, buf, "envelope", b->scope, NULL,
+                                  NULL);
+    case 2:
+        /* without a circuit: a key that no circuit can have */
+        return worker_context_key(g->ctx, buf, "circuit",
+                                  b->circuit ? b->circuit : "", NULL, NULL);
+    default:
+        return worker_forecast_key(g->ctx, &g->forecasts, i - 3, buf);
+    }
+}
+
+
+void
+worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
+{
+    struct worker_record  *records[] = { &g->envelope.group,
+                                         &g->envelope.envelope,
+                                         &g->envelope.circuit };
+
+    if (i < sizeof(records) / sizeof(*records)) {
+        worker_record_load(records[i], reply);
+
+    } else {
+        worker_forecast_load(g->ctx, &g->forecasts, i - 3, reply);
+    }
+}
+
+
+void
+worker_group_rebind(struct worker_group *g, const oscp_group_conf_t *binding)
+{
+    g->binding = binding;
+    g->forecasts.group = binding->id;
+}
+
+
+static int
+group_same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL ? strcmp(a, b) == 0 : a == b;
+}
+
+
+void
+worker_group_change(struct worker_group *g, const oscp_group_conf_t *binding)
+{
+    if (!group_same(g->binding->scope, binding->scope)) {
+        worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
+    }
+
+    if (!group_same(g->binding->circuit, binding->circuit)) {
+        worker_envelope_release_circuit(g->ctx, &g->envelope, g->binding,
+                                        worker_clock_wall());
+    }
+
+    worker_group_rebind(g, binding);
+    worker_group_touch(g);
+}
+
+
+void
+worker_group_remove(struct worker_group *g)
+{
+    char  key[OSCP_KEY_SIZE];
+
+    worker_forecast_clear(g->ctx, &g->forecasts);
+    worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
+    worker_envelope_release_circuit(g->ctx, &g->envelope, g->binding,
+                                    worker_clock_wall());
+    worker_commit_delete(g->ctx->commit, worker_group_key(g, 0, key));
+}
+
+
+void
+worker_group_clear(struct worker_group *g)
+{
+    worker_forecast_clear(g->ctx, &g->forecasts);
+    worker_group_touch(g);
+}
+
+
+int
+worker_group_enabled(const struct worker_group *g)
+{
+    return worker_envelope_enabled(&g->envelope);
+}
+
+
+/* Before those that only time has touched. */
+static void
+group_touch_first(struct worker_group *g)
+{
+    if (g->dirty) {
+        TAILQ_REMOVE(&g->ctx->dirty, g, next);
+    }
+
+    g->dirty = 1;
+    TAILQ_INSERT_HEAD(&g->ctx->dirty, g, next);
+    worker_context_wake(g->ctx);
+}
+
+
+oscp_err_t
+worker_group_forecast(struct worker_group *g, const oscp_forecast_t *message)
+{
+    oscp_err_t       rc;
+    oscp_forecast_t  bound = *message;
+
+    bound.voltage_v = g->binding->voltage_v;
+
+    rc = worker_forecast_apply(g->ctx, &g->forecasts, &bound);
+    if (rc == OSCP_OK) {
+        group_touch_first(g);
+    }
+
+    return rc;
+}
+
+
+void
+worker_group_touch(struct worker_group *g)
+{
+    if (!g->dirty) {
+        g->dirty = 1;
+        TAILQ_INSERT_TAIL(&g->ctx->dirty, g, next);
+        worker_context_wake(g->ctx);
+    }
+}
+
+
+/*
+ * The end of liveness is kept out of the situation: each heartbeat moves it,
+ * and an envelope's `until` shall not move with it.
+ */
+static void
+group_decide(const struct worker_group *g, oscp_ms_t now, oscp_decision_t *d)
+{
+    oscp_situation_t                 s = { 0 };
+    const oscp_group_conf_t         *b = g->binding;
+    const struct worker_group_link  *link = g->link;
+
+    s.connection_enabled = link->enabled;
+    s.group_enabled = worker_group_enabled(g) != 0;
+    s.disconnected = link->disconnected;
+    s.online = link->online && now < link->liveness_ms;
+    s.liveness_ms = OSCP_TIME_NONE;
+    s.timelines = g->forecasts.timelines;
+    s.has_circuit = b->circuit != NULL;
+    s.has_safe_default = b->has_safe_default;
+    s.rated_w = b->rated_w;
+    s.safe_default_w = b->safe_default_w;
+    s.gap_policy = link->gap_policy;
+
+    oscp_decide(&s, now, d);
+}
+
+
+static void
+group_write(struct worker_group *g)
+{
+    oscp_ms_t              now = worker_clock_wall();
+    oscp_ms_t              renew;
+    oscp_decision_t        d;
+    struct worker_decided  decided = { 0 };
+
+    group_decide(g, now, &d);
+    decided.until_ms = d.next_ms;
+
+    if (g->link->online && g->link->liveness_ms < d.next_ms) {
+        d.next_ms = g->link->liveness_ms;
+    }
+
+    decided.conn = g->link->conn;
+    decided.binding = g->binding;
+    decided.enabled = worker_group_enabled(g) != 0;
+    decided.decision = &d;
+    decided.now_ms = now;
+    decided.valid_ms = oscp_decision_valid_until(&d, now);
+    worker_envelope_write(g->ctx, &g->envelope, &decided);
+
+    if (g->binding->circuit != NULL) {
+        renew = now + worker_random_pause(WORKER_GROUP_RENEW_MS,
+                                          WORKER_GROUP_JITTER);
+        d.next_ms = renew < d.next_ms ? renew : d.next_ms;
+    }
+
+    if (worker_timer_set(g->ctx->timers, &g->timer, d.next_ms) == -1) {
+        worker_context_fail(g->ctx, "no memory for a timer");
+    }
+}
+
+
+int
+worker_group_decide_next(struct worker_context *ctx, int all)
+{
+    struct worker_group  *g;
+
+    g = TAILQ_FIRST(&ctx->dirty);
+    if (g == NULL || (!all && g->forecasts.changed == 0)) {
+        return 0;
+    }
+
+    TAILQ_REMOVE(&ctx->dirty, g, next);
+    g->dirty = 0;
+
+    worker_forecast_write(ctx, &g->forecasts);
+
+    /* else it is touched again when time may be judged */
+    if (ctx->live && !g->link->judging) {
+        group_write(g);
+    }
+
+    return 1;
+}

@@ -1,0 +1,464 @@
+/*
+ * Outbound HTTP with libcurl's multi interface on libevent.
+ */
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "clock.h"
+#include "http.h"
+#include "log.h"
+
+
+#define WORKER_HTTP_IDLE_MAX   256L      /* connections kept while idle */
+
+
+struct worker_http {
+    struct event_base        *base;
+    CURLM                    *multi;
+    struct event             *timer;       /* libcurl's own timeouts */
+    struct worker_http_call  *calls;       /* all under way */
+    unsigned                  pending;
+};
+
+struct worker_http_call {
+    struct worker_http       *http;
+    CURL                     *easy;
+    struct curl_slist        *headers;
+    worker_http_done         *done;
+    void                     *arg;
+    size_t                    received;    /* bytes of the answer's body */
+    char                      error[CURL_ERROR_SIZE];
+    struct worker_http_call  *next;
+    struct worker_http_call **prev;
+};
+
+
+/*
+ * libcurl keeps copies of header lines in buffers of its own.  With these it
+ * forgets them when it frees them.
+ */
+static void
+http_wipe_free(void *p)
+{
+    if (p != NULL) {
+        explicit_bzero(p, malloc_usable_size(p));
+        free(p);
+    }
+}
+
+
+static void *
+http_wipe_realloc(void *p, size_t size)
+{
+    void    *fresh;
+    size_t   old;
+
+    fresh = malloc(size > 0 ? size : 1);
+    if (fresh == NULL || p == NULL) {
+        return fresh;
+    }
+
+    old = malloc_usable_size(p);
+    memcpy(fresh, p, old < size ? old : size);
+    http_wipe_free(p);
+
+    return fresh;
+}
+
+
+static void
+http_call_free(struct worker_http_call *call)
+{
+    if (call->prev != NULL) {
+        *call->prev = call->next;
+        if (call->next != NULL) {
+            call->next->prev = call->prev;
+        }
+        call->http->pending--;
+    }
+
+    if (call->easy != NULL) {
+        curl_multi_remove_handle(call->http->multi, call->easy);
+        curl_easy_cleanup(call->easy);
+    }
+
+    curl_slist_free_all(call->headers);
+    free(call);
+}
+
+
+static void
+http_finish(struct worker_http_call *call, CURLcode code)
+{
+    char                       error[WORKER_HTTP_ERROR_SIZE] = "";
+    long                       status = 0;
+    worker_http_done          *done = call->done;
+    void                      *arg = call->arg;
+    struct worker_http_result  result;
+
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+
+    /* an answer whose body is longer than we care to read is still an answer */
+    if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status > 0)) {
+        status = 0;
+        snprintf(error, sizeof(error), "%s", call->error[0] != '\0'
+                 ? call->error : curl_easy_strerror(code));
+    }
+
+    http_call_free(call);
+
+    result.status = status;
+    result.error = error;
+    done(arg, &result);
+}
+
+
+static void
+http_reap(struct worker_http *http)
+{
+    int                       left;
+    char                     *private;
+    CURLMsg                  *msg;
+    CURLcode                  code;
+
+    for ( ;; ) {
+        msg = curl_multi_info_read(http->multi, &left);
+        if (msg == NULL) {
+            return;
+        }
+
+        if (msg->msg == CURLMSG_DONE) {
+            code = msg->data.result;
+            if (curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private)
+                == CURLE_OK)
+            {
+                http_finish((struct worker_http_call *) (void *) private, code);
+            }
+        }
+    }
+}
+
+
+static void
+http_act(struct worker_http *http, curl_socket_t fd, int what)
+{
+    int        running;
+    CURLMcode  code;
+
+    code = curl_multi_socket_action(http->multi, fd, what, &running);
+    if (code != CURLM_OK) {
+        worker_log(WORKER_LOG_ERROR, NULL, "libcurl: %s",
+                   curl_multi_strerror(code));
+    }
+
+    http_reap(http);
+}
+
+
+static void
+callback_socket(evutil_socket_t fd, short what, void *arg)
+{
+    http_act(arg, fd, (what & EV_READ ? CURL_CSELECT_IN : 0)
+                      | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+
+static void
+callback_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void) fd;
+    (void) what;
+
+    http_act(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+
+/*
+ * libcurl wants a socket watched, otherwise than before, or no more.  `watched`
+ * is the event that we gave it for this socket, NULL at first.
+ */
+static int
+http_want_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
+    void *watched)
+{
+    short                kind;
+    struct event        *event = NULL;
+    struct worker_http  *http = arg;
+
+    (void) easy;
+
+    if (watched != NULL) {
+        event_free(watched);
+    }
+
+    if (what != CURL_POLL_REMOVE) {
+        kind = (short) ((what & CURL_POLL_IN ? EV_READ : 0)
+                        | (what & CURL_POLL_OUT ? EV_WRITE : 0) | EV_PERSIST);
+        event = event_new(http->base, fd, kind, callback_socket, http);
+
+        if (event != NULL && event_add(event, NULL) == -1) {
+            event_free(event);
+            event = NULL;
+        }
+    }
+
+    curl_multi_assign(http->multi, fd, event);
+
+    return event != NULL || what == CURL_POLL_REMOVE ? 0 : -1;
+}
+
+
+static int
+http_want_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    struct timeval       tv;
+    struct worker_http  *http = arg;
+
+    (void) multi;
+
+    if (timeout_ms < 0) {
+        event_del(http->timer);
+        return 0;
+    }
+
+    tv = worker_clock_timeval(timeout_ms);
+
+    return event_add(http->timer, &tv);
+}
+
+
+/* Bodies of answers are not wanted here; a long one is cut off. */
+static size_t
+http_want_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct worker_http_call  *call = arg;
+
+    (void) data;
+
+    call->received += size * n;
+
+    return call->received > WORKER_HTTP_BODY_MAX ? 0 : size * n;
+}
+
+
+static int
+http_setup_headers(struct worker_http_call *call,
+    const struct worker_http_request *request)
+{
+    struct curl_slist  *list;
+
+    for (size_t i = 0; i < request->nheaders; i++) {
+        list = curl_slist_append(call->headers, request->headers[i]);
+        if (list == NULL) {
+            return -1;
+        }
+        call->headers = list;
+    }
+
+    return curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers)
+           == CURLE_OK ? 0 : -1;
+}
+
+
+static int
+http_setup_tls(struct worker_http_call *call,
+    const struct worker_http_request *request)
+{
+    int    rc = 0;
+    CURL  *easy = call->easy;
+
+    rc |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+                           (long) CURL_SSLVERSION_TLSv1_2) != CURLE_OK;
+
+    if (request->ca != NULL) {
+        rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca) != CURLE_OK;
+        rc |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK;
+    }
+
+    if (request->cert != NULL) {
+        rc |= curl_easy_setopt(easy, CURLOPT_SSLCERT, request->cert)
+              != CURLE_OK;
+    }
+
+    if (request->key != NULL) {
+        rc |= curl_easy_setopt(easy, CURLOPT_SSLKEY, request->key) != CURLE_OK;
+    }
+
+    return rc ? -1 : 0;
+}
+
+
+static int
+http_setup(struct worker_http_call *call,
+    const struct worker_http_request *request)
+{
+    int    rc = 0;
+    CURL  *easy = call->easy;
+
+    rc |= curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+          != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                           (long) CURL_HTTP_VERSION_2TLS) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, request->timeout_ms)
+          != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "oscp-worker") != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_want_body)
+          != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long) request->len)
+          != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body)
+          != CURLE_OK;
+
+    return rc || http_setup_tls(call, request) == -1
+           || http_setup_headers(call, request) == -1 ? -1 : 0;
+}
+
+
+struct worker_http_call *
+worker_http_post(struct worker_http *http,
+    const struct worker_http_request *request, worker_http_done *done,
+    void *arg)
+{
+    struct worker_http_call  *call;
+
+    call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->http = http;
+    call->done = done;
+    call->arg = arg;
+    call->easy = curl_easy_init();
+
+    if (call->easy == NULL || http_setup(call, request) == -1
+        || curl_multi_add_handle(http->multi, call->easy) != CURLM_OK)
+    {
+        http_call_free(call);
+        return NULL;
+    }
+
+    call->next = http->calls;
+    call->prev = &http->calls;
+    if (call->next != NULL) {
+        call->next->prev = &call->next;
+    }
+    http->calls = call;
+    http->pending++;
+
+    return call;
+}
+
+
+void
+worker_http_cancel(struct worker_http_call *call)
+{
+    if (call != NULL) {
+        http_call_free(call);
+    }
+}
+
+
+unsigned
+worker_http_pending(const struct worker_http *http)
+{
+    return http->pending;
+}
+
+
+static int
+http_setup_multi(struct worker_http *http)
+{
+    int     rc = 0;
+    CURLM  *multi = http->multi;
+
+    rc |= curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, http_want_socket)
+          != CURLM_OK;
+    rc |= curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK;
+    rc |= curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, http_want_timer)
+          != CURLM_OK;
+    rc |= curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http) != CURLM_OK;
+    rc |= curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, WORKER_HTTP_IDLE_MAX)
+          != CURLM_OK;
+
+    return rc ? -1 : 0;
+}
+
+
+struct worker_http *
+worker_http_create(struct event_base *base)
+{
+    struct worker_http  *http;
+
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, http_wipe_free,
+                             http_wipe_realloc, strdup, calloc)
+        != CURLE_OK)
+    {
+        goto err0;
+    }
+
+    http = calloc(1, sizeof(*http));
+    if (http == NULL) {
+        goto err1;
+    }
+
+    http->base = base;
+    http->timer = evtimer_new(base, callback_timer, http);
+    http->multi = curl_multi_init();
+
+    if (http->timer == NULL || http->multi == NULL
+        || http_setup_multi(http) == -1)
+    {
+        goto err2;
+    }
+
+    return http;
+
+err2:
+    if (http->multi != NULL) {
+        curl_multi_cleanup(http->multi);
+    }
+    if (http->timer != NULL) {
+        event_free(http->timer);
+    }
+    free(http);
+err1:
+    curl_global_cleanup();
+err0:
+    worker_log(WORKER_LOG_ERROR, NULL, "libcurl cannot be initialised");
+    return NULL;
+}
+
+
+void
+worker_http_free(struct worker_http *http)
+{
+    if (http == NULL) {
+        return;
+    }
+
+    while (http->calls != NULL) {
+        http_call_free(http->calls);
+    }
+
+    curl_multi_cleanup(http->multi);
+    event_free(http->timer);
+    free(http);
+    curl_global_cleanup();
+}

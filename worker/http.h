@@ -1,0 +1,60 @@
+/*
+ * Outbound HTTP: any number of requests at once, none waiting for another, over
+ * connections that are kept (design, section 8).  No redirects, no proxies from
+ * the environment; certificates and host names are always checked.
+ */
+
+#ifndef WORKER_HTTP_H
+#define WORKER_HTTP_H
+
+#include <event2/event.h>
+
+#define WORKER_HTTP_TIMEOUT_MS   10000      /* a request is given up after this */
+#define WORKER_HTTP_BODY_MAX     65536      /* bytes of an answer that we read */
+#define WORKER_HTTP_ERROR_SIZE   256
+
+struct worker_http;                         /* the process's */
+struct worker_http_call;                    /* one request under way */
+
+/* A POST.  Everything is copied; NULL: none. */
+struct worker_http_request {
+    const char         *url;
+    const char *const  *headers;            /* "Name: value" lines */
+    size_t              nheaders;
+    const char         *body;
+    size_t              len;
+    long                timeout_ms;
+    const char         *ca;                 /* PEM files */
+    const char         *cert;
+    const char         *key;
+};
+
+struct worker_http_result {
+    long         status;                    /* HTTP status; 0: no answer */
+    const char  *error;                     /* why there is none; "" else */
+};
+
+typedef void worker_http_done(void *arg,
+    const struct worker_http_result *result);
+
+/* NULL on failure (logged). */
+struct worker_http *worker_http_create(struct event_base *base);
+
+/* Calls still under way end without a word.  NULL is harmless. */
+void worker_http_free(struct worker_http *http);
+
+/*
+ * Begins a request.  `done` is called once, from the loop, and the call is then
+ * gone.  NULL without memory: `done` is then not called.
+ */
+struct worker_http_call *worker_http_post(struct worker_http *http,
+    const struct worker_http_request *request, worker_http_done *done,
+    void *arg);
+
+/* Ends it: `done` is never called.  NULL is harmless. */
+void worker_http_cancel(struct worker_http_call *call);
+
+/* How many requests are under way. */
+unsigned worker_http_pending(const struct worker_http *http);
+
+#endif /* WORKER_HTTP_H */

@@ -1,0 +1,336 @@
+/*
+ * Takes entries from the stream `in` and lets each take effect.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event.h"
+#include "intake.h"
+#include "json.h"
+#include "log.h"
+#include "receive.h"
+#include "script.h"
+
+
+#define INTAKE_BATCH   64      /* entries in one take */
+
+
+struct worker_intake {
+    struct worker_context        *ctx;
+    struct worker_config         *config;
+    const struct worker_roster   *roster;
+    struct worker_receive        *receive;
+    struct worker_config_waiter   waiter;
+
+    struct worker_entry           entries[INTAKE_BATCH];
+    size_t                        n;           /* in this batch */
+    size_t                        next;        /* to be applied */
+
+    char                          from[WORKER_ENTRY_ID_SIZE];  /* pending ones
+                                                  after this; "" once there are
+                                                  none */
+    char                          last[WORKER_ENTRY_ID_SIZE];  /* applied */
+    char                          tail[WORKER_ENTRY_ID_SIZE];
+    oscp_ms_t                     last_ms;
+    uint64_t                      taken;
+    unsigned                      taking:1;
+    unsigned                      waiting:1;   /* for the configuration */
+    unsigned                      refreshed:1; /* it is newer than the batch */
+    unsigned                      drained:1;
+    unsigned                      caught_up:1;
+};
+
+
+static void
+intake_ignored(struct worker_intake *in, const struct worker_entry *e,
+    const char *why)
+{
+    struct worker_log_about  about = { .shard = (int) in->ctx->shard,
+                                       .conn = e->conn, .group = e->group,
+                                       .req = e->req };
+    struct worker_buffer     data = { .len = 0 };
+    struct worker_event      event = { .event = "ignored", .conn = e->conn,
+                                       .group = e->group, .at_ms = e->at_ms,
+                                       .by = "peer", .data = &data };
+
+    worker_log(WORKER_LOG_WARN, &about, "%s ignored: %s", e->msg, why);
+
+    worker_json_open(&data, NULL);
+    worker_json_text(&data, "msg", e->msg);
+    worker_json_text(&data, "req", e->req);
+    worker_json_text(&data, "why", why);
+    worker_json_close(&data);
+
+    worker_event_write(in->ctx->commit, &event);
+    worker_commit_count(in->ctx->commit, WORKER_COUNT_IGNORED, 1);
+    worker_buffer_free(&data);
+}
+
+
+/* 1 when the entry's connection and group are ones that we know. */
+static int
+intake_known(const struct worker_entry *e, const struct worker_connection *conn)
+{
+    return conn != NULL && (*e->group == '\0'
+                            || worker_connection_group(conn, e->group) != NULL);
+}
+
+
+static void
+intake_apply(struct worker_intake *in, const struct worker_entry *e,
+    struct worker_connection *conn)
+{
+    char                 key[OSCP_KEY_SIZE], why[WORKER_RECEIVE_WHY_SIZE];
+    enum worker_verdict  verdict;
+
+    verdict = worker_receive_entry(in->receive, conn, e, why);
+
+    if (verdict == WORKER_VERDICT_IGNORED) {
+        intake_ignored(in, e, why);
+
+    } else if (verdict == WORKER_VERDICT_APPLIED) {
+        worker_commit_count(in->ctx->commit, WORKER_COUNT_APPLIED, 1);
+    }
+
+    if (verdict != WORKER_VERDICT_HELD) {
+        worker_context_key(in->ctx, key, "in", NULL, NULL, NULL);
+        worker_commit_settle(in->ctx->commit, key, e->id);
+    }
+
+    in->last_ms = e->at_ms;
+    memcpy(in->last, e->id, sizeof(in->last));
+}
+
+
+static void
+intake_done(struct worker_intake *in)
+{
+    int  pending = in->from[0] != '\0';
+
+    if (!pending) {
+        in->drained = in->n < INTAKE_BATCH;
+        in->caught_up |= in->drained
+                         || worker_entry_compare(in->last, in->tail) >= 0;
+
+    } else if (in->n == 0) {
+        in->from[0] = '\0';
+
+    } else {
+        memcpy(in->from, in->entries[in->n - 1].id, sizeof(in->from));
+    }
+
+    for (size_t i = 0; i < in->n; i++) {
+        worker_entry_free(&in->entries[i]);
+    }
+
+    in->n = 0;
+    in->next = 0;
+    in->taken = in->ctx->takes;
+    worker_context_wake(in->ctx);
+}
+
+
+/*
+ * An entry is stored after the configuration under which nginx accepted it is:
+ * a name that is not known is judged only by a configuration that was read after
+ * the entry.
+ */
+static void
+intake_run(struct worker_intake *in)
+{
+    struct worker_entry       *e;
+    struct worker_connection  *conn;
+
+    while (in->next < in->n) {
+        e = &in->entries[in->next];
+        conn = worker_roster_get(in->roster, e->conn);
+
+        if (!e->gone && !in->refreshed && !intake_known(e, conn)) {
+            in->waiting = 1;
+            worker_config_refresh(in->config, &in->waiter);
+            return;
+        }
+
+        intake_apply(in, e, conn);
+        in->next++;
+    }
+
+    intake_done(in);
+}
+
+
+static void
+callback_refreshed(void *arg)
+{
+    struct worker_intake  *in = arg;
+
+    in->waiting = 0;
+    in->refreshed = 1;
+    intake_run(in);
+}
+
+
+static void
+callback_taken(void *arg, redisReply *reply)
+{
+    struct worker_intake  *in = arg;
+
+    in->taking = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > INTAKE_BATCH) {
+        worker_context_fail(in->ctx, "take: %s",
+                            reply->type == REDIS_REPLY_ERROR ? reply->str
+                            : "not a list of entries");
+        return;
+    }
+
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (worker_entry_read(&in->entries[in->n++], reply->element[i]) == -1) {
+            worker_context_fail(in->ctx, "take: no memory");
+            return;
+        }
+    }
+
+    in->refreshed = 0;
+    intake_run(in);
+}
+
+
+void
+worker_intake_take(struct worker_intake *in, struct worker_redis *redis)
+{
+    int          argc = 0;
+    char         lease[OSCP_KEY_SIZE], stream[OSCP_KEY_SIZE], count[16];
+    const char  *argv[9];
+
+    if (worker_intake_busy(in)) {
+        return;
+    }
+
+    snprintf(count, sizeof(count), "%d", INTAKE_BATCH);
+
+    argv[argc++] = "EVALSHA";
+    argv[argc++] = worker_script_sha(WORKER_SCRIPT_TAKE);
+    argv[argc++] = "2";
+    argv[argc++] = worker_context_key(in->ctx, lease, "lease", NULL, NULL,
+                                      NULL);
+    argv[argc++] = worker_context_key(in->ctx, stream, "in", NULL, NULL, NULL);
+    argv[argc++] = worker_lease_value(in->ctx->lease);
+    argv[argc++] = WORKER_COMMIT_GROUP;
+    argv[argc++] = count;
+    argv[argc++] = in->from[0] != '\0' ? in->from : ">";
+
+    if (worker_redis_command(redis, argc, argv, callback_taken, in) == -1) {
+        worker_context_fail(in->ctx, "cannot take entries");
+        return;
+    }
+
+    in->taking = 1;
+    in->ctx->takes++;
+}
+
+
+int
+worker_intake_busy(const struct worker_intake *in)
+{
+    return in->taking || in->waiting || in->next < in->n;
+}
+
+
+int
+worker_intake_drained(const struct worker_intake *in)
+{
+    return in->drained;
+}
+
+
+int
+worker_intake_caught_up(const struct worker_intake *in)
+{
+    return in->caught_up;
+}
+
+
+uint64_t
+worker_intake_taken(const struct worker_intake *in)
+{
+    return in->taken;
+}
+
+
+oscp_ms_t
+worker_intake_last_ms(const struct worker_intake *in)
+{
+    return in->last_ms;
+}
+
+
+const char *
+worker_intake_last_id(const struct worker_intake *in)
+{
+    return in->last;
+}
+
+
+void
+worker_intake_reset(struct worker_intake *in, const char *tail)
+{
+    worker_config_forget(in->config, &in->waiter);
+
+    for (size_t i = 0; i < in->n; i++) {
+        worker_entry_free(&in->entries[i]);
+    }
+
+    in->n = 0;
+    in->next = 0;
+    in->taking = 0;
+    in->waiting = 0;
+    in->drained = 0;
+    in->caught_up = 0;
+    in->last_ms = 0;
+    snprintf(in->from, sizeof(in->from), "0-0");
+    snprintf(in->last, sizeof(in->last), "0-0");
+    snprintf(in->tail, sizeof(in->tail), "%s", tail);
+}
+
+
+struct worker_intake *
+worker_intake_create(struct worker_context *ctx, struct worker_config *config,
+    const struct worker_roster *roster)
+{
+    struct worker_intake  *in;
+
+    in = calloc(1, sizeof(*in));
+    if (in == NULL) {
+        return NULL;
+    }
+
+    in->ctx = ctx;
+    in->config = config;
+    in->roster = roster;
+    in->waiter.read = callback_refreshed;
+    in->waiter.arg = in;
+    in->receive = worker_receive_create(ctx);
+
+    if (in->receive == NULL) {
+        free(in);
+        return NULL;
+    }
+
+    worker_intake_reset(in, "0-0");
+
+    return in;
+}
+
+
+void
+worker_intake_free(struct worker_intake *in)
+{
+    if (in != NULL) {
+        worker_intake_reset(in, "0-0");
+        worker_receive_free(in->receive);
+        free(in);
+    }
+}

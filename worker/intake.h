@@ -1,0 +1,53 @@
+/*
+ * Takes entries from the stream `in`, batch by batch, and lets each take effect:
+ * first those that a predecessor took and did not settle, then new ones.
+ */
+
+#ifndef WORKER_INTAKE_H
+#define WORKER_INTAKE_H
+
+#include "config.h"
+#include "roster.h"
+
+struct worker_intake;                        /* one shard's */
+
+/*
+ * `config` and `roster` are borrowed.  NULL without memory.
+ */
+struct worker_intake *worker_intake_create(struct worker_context *ctx,
+    struct worker_config *config, const struct worker_roster *roster);
+
+/* NULL is harmless. */
+void worker_intake_free(struct worker_intake *in);
+
+/*
+ * Begins from the beginning: what was taken and not applied is forgotten, Redis
+ * has it.  `tail` is the last id in the stream now: with it the intake knows
+ * when it has caught up.
+ */
+void worker_intake_reset(struct worker_intake *in, const char *tail);
+
+/*
+ * Takes a batch, unless one is under way or not yet applied.  The shard is woken
+ * when it has been applied.  Errors fail the context.
+ */
+void worker_intake_take(struct worker_intake *in, struct worker_redis *redis);
+
+/* 1 while a batch is under way or not yet applied. */
+int worker_intake_busy(const struct worker_intake *in);
+
+/* 1 when the last batch applied was all there was. */
+int worker_intake_drained(const struct worker_intake *in);
+
+/* 1 when all that was there at the reset has been applied. */
+int worker_intake_caught_up(const struct worker_intake *in);
+
+/* The number of the last take that has been applied (see ctx->takes). */
+uint64_t worker_intake_taken(const struct worker_intake *in);
+
+/* When the last message applied was received; and its entry's id, "0-0" at
+   first. */
+oscp_ms_t worker_intake_last_ms(const struct worker_intake *in);
+const char *worker_intake_last_id(const struct worker_intake *in);
+
+#endif /* WORKER_INTAKE_H */

@@ -1,0 +1,272 @@
+/*
+ * Loads a shard.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "load.h"
+#include "log.h"
+#include "script.h"
+
+
+#define LOAD_ARGS   (6 + WORKER_GROUP_KEYS)
+
+
+/* The document that nginx publishes for `name` now, or NULL. */
+static const struct worker_config_entry *
+load_published(const struct worker_load *l, const char *name)
+{
+    const struct worker_config_set  *set = worker_config_current(l->config);
+
+    for (size_t i = 0; set != NULL && i < set->n; i++) {
+        if (strcmp(set->entries[i].name, name) == 0) {
+            return &set->entries[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * A hash from a reply; NULL when there is none to be read.  A key that was of
+ * another type has been removed by the script: somebody else's hand was there.
+ */
+static const redisReply *
+load_hash(const struct worker_load *l, const redisReply *reply, unsigned i,
+    const char *key)
+{
+    const redisReply        *hash;
+    struct worker_log_about  about = { .shard = (int) l->ctx->shard };
+
+    if (reply->type != REDIS_REPLY_ARRAY || i >= reply->elements) {
+        worker_context_fail(l->ctx, "load %s: %s", key,
+                            reply->type == REDIS_REPLY_ERROR ? reply->str
+                            : "not what was asked for");
+        return NULL;
+    }
+
+    hash = reply->element[i];
+    if (hash->type == REDIS_REPLY_ARRAY) {
+        return hash;
+    }
+
+    worker_log(WORKER_LOG_ERROR, &about, "%s was a %s: removed", key,
+               hash->type == REDIS_REPLY_STRING ? hash->str : "?");
+
+    return NULL;
+}
+
+
+static void
+load_connection_reply(struct worker_load *l, struct worker_connection *conn,
+    const redisReply *reply)
+{
+    char               key[OSCP_KEY_SIZE];
+    const redisReply  *hash;
+
+    worker_connection_key(conn, key);
+
+    hash = load_hash(l, reply, 0, key);
+    if (hash != NULL) {
+        worker_connection_load(conn, hash);
+    }
+}
+
+
+static void
+load_group_reply(struct worker_load *l, struct worker_group *g,
+    const redisReply *reply)
+{
+    char               key[OSCP_KEY_SIZE];
+    const redisReply  *hash;
+
+    for (unsigned i = 0; i < WORKER_GROUP_KEYS && !l->ctx->failed; i++) {
+        hash = load_hash(l, reply, i, worker_group_key(g, i, key));
+        if (hash != NULL) {
+            worker_group_load(g, i, hash);
+        }
+    }
+}
+
+
+/* Replies come in the order of the requests. */
+static void
+callback_loaded(void *arg, redisReply *reply)
+{
+    struct worker_load        *l = arg;
+    struct worker_group       *g;
+    struct worker_connection  *conn = l->roster->list[l->conn];
+
+    if (l->group == 0) {
+        load_connection_reply(l, conn, reply);
+
+    } else {
+        g = worker_connection_group_at(conn, l->group - 1);
+        load_group_reply(l, g, reply);
+    }
+
+    if (worker_connection_group_at(conn, l->group) != NULL) {
+        l->group++;
+
+    } else {
+        l->conn++;
+        l->group = 0;
+    }
+
+    if (l->conn == l->roster->n && !l->ctx->failed) {
+        l->done(l->arg);
+    }
+}
+
+
+static void
+load_request(struct worker_load *l, char keys[][OSCP_KEY_SIZE], unsigned n)
+{
+    int          argc = 0;
+    char         lease[OSCP_KEY_SIZE], count[16];
+    const char  *argv[LOAD_ARGS];
+
+    snprintf(count, sizeof(count), "%u", n + 1);
+
+    argv[argc++] = "EVALSHA";
+    argv[argc++] = worker_script_sha(WORKER_SCRIPT_LOAD);
+    argv[argc++] = count;
+    argv[argc++] = worker_context_key(l->ctx, lease, "lease", NULL, NULL, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        argv[argc++] = keys[i];
+    }
+    argv[argc++] = worker_lease_value(l->ctx->lease);
+
+    if (worker_redis_command(l->redis, argc, argv, callback_loaded, l) == -1) {
+        worker_context_fail(l->ctx, "cannot load");
+    }
+}
+
+
+static void
+load_request_all(struct worker_load *l)
+{
+    char                       keys[WORKER_GROUP_KEYS][OSCP_KEY_SIZE];
+    struct worker_group       *g;
+    struct worker_connection  *conn;
+
+    for (size_t i = 0; i < l->roster->n && !l->ctx->failed; i++) {
+        conn = l->roster->list[i];
+        worker_connection_key(conn, keys[0]);
+        load_request(l, keys, 1);
+
+        for (size_t k = 0; !l->ctx->failed; k++) {
+            g = worker_connection_group_at(conn, k);
+            if (g == NULL) {
+                break;
+            }
+
+            for (unsigned j = 0; j < WORKER_GROUP_KEYS; j++) {
+                worker_group_key(g, j, keys[j]);
+            }
+            load_request(l, keys, WORKER_GROUP_KEYS);
+        }
+    }
+}
+
+
+/*
+ * Makes a connection of a document that was applied.  One that cannot be read
+ * (a newer version wrote it) is taken as it is published now; failing that, it
+ * is left alone.
+ */
+static void
+load_connection(struct worker_load *l, const char *name, const redisReply *doc)
+{
+    char                               why[OSCP_ERROR_PATH_LEN
+                                           + OSCP_ERROR_TEXT_LEN];
+    oscp_error_t                       err;
+    struct worker_log_about            about = { .shard = (int) l->ctx->shard,
+                                                 .conn = name };
+    struct worker_connection          *conn;
+    const struct worker_config_entry  *published;
+
+    conn = worker_connection_create(l->ctx, doc->str, doc->len, &err);
+
+    if (conn == NULL && err.code != OSCP_ERR_NOMEM) {
+        oscp_error_format(&err, why, sizeof(why));
+        worker_log(WORKER_LOG_ERROR, &about, "the configuration applied last "
+                   "cannot be read: %s", why);
+
+        published = load_published(l, name);
+        if (published == NULL) {
+            return;
+        }
+
+        conn = worker_connection_create(l->ctx, published->doc, published->len,
+                                        &err);
+        if (conn == NULL && err.code != OSCP_ERR_NOMEM) {
+            return;
+        }
+    }
+
+    if (conn == NULL || worker_roster_add(l->roster, conn) == -1) {
+        worker_connection_free(conn);
+        worker_context_fail(l->ctx, "no memory for a connection");
+    }
+}
+
+
+/* [last id, [name, document, …]] */
+static void
+callback_opened(void *arg, redisReply *reply)
+{
+    const redisReply    *docs;
+    struct worker_load  *l = arg;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[1]->type != REDIS_REPLY_ARRAY)
+    {
+        worker_context_fail(l->ctx, "open: %s",
+                            reply->type == REDIS_REPLY_ERROR ? reply->str
+                            : "not what was asked for");
+        return;
+    }
+
+    snprintf(l->tail, sizeof(l->tail), "%s", reply->element[0]->str);
+    docs = reply->element[1];
+
+    for (size_t i = 0; i + 1 < docs->elements && !l->ctx->failed; i += 2) {
+        if (strcmp(docs->element[i]->str, "version") != 0) {
+            load_connection(l, docs->element[i]->str, docs->element[i + 1]);
+        }
+    }
+
+    l->conn = 0;
+    l->group = 0;
+    load_request_all(l);
+
+    if (l->roster->n == 0 && !l->ctx->failed) {
+        l->done(l->arg);
+    }
+}
+
+
+void
+worker_load_start(struct worker_load *l)
+{
+    int          argc = 0;
+    char         lease[OSCP_KEY_SIZE], in[OSCP_KEY_SIZE], docs[OSCP_KEY_SIZE];
+    const char  *argv[8];
+
+    argv[argc++] = "EVALSHA";
+    argv[argc++] = worker_script_sha(WORKER_SCRIPT_OPEN);
+    argv[argc++] = "3";
+    argv[argc++] = worker_context_key(l->ctx, lease, "lease", NULL, NULL, NULL);
+    argv[argc++] = worker_context_key(l->ctx, in, "in", NULL, NULL, NULL);
+    argv[argc++] = worker_context_key(l->ctx, docs, "config", NULL, NULL, NULL);
+    argv[argc++] = worker_lease_value(l->ctx->lease);
+    argv[argc++] = WORKER_COMMIT_GROUP;
+
+    if (worker_redis_command(l->redis, argc, argv, callback_opened, l) == -1) {
+        worker_context_fail(l->ctx, "cannot load");
+    }
+}

@@ -1,0 +1,37 @@
+/*
+ * Loads a shard: what was applied last, and the state of it, all from Redis,
+ * all under the lease.
+ */
+
+#ifndef WORKER_LOAD_H
+#define WORKER_LOAD_H
+
+#include "config.h"
+#include "entry.h"
+#include "roster.h"
+
+/* One loading; embedded. */
+struct worker_load {
+    struct worker_context   *ctx;            /* borrowed, all of them */
+    struct worker_redis     *redis;
+    struct worker_roster    *roster;         /* empty; is filled */
+    struct worker_config    *config;
+    void                   (*done)(void *arg);
+    void                    *arg;
+
+    /* its own */
+    size_t                   conn;           /* whose reply comes next: of this
+                                                connection */
+    size_t                   group;          /* 0: its hash; else 1 + group */
+    char                     tail[WORKER_ENTRY_ID_SIZE];
+};
+
+/*
+ * Begins to load; the first six members are set.  Makes the consumer group,
+ * reads which configuration was applied last, makes its connections and loads
+ * them; then calls done(), from the loop, and `tail` is the last id in the
+ * stream.  Whatever goes wrong fails the context.
+ */
+void worker_load_start(struct worker_load *l);
+
+#endif /* WORKER_LOAD_H */

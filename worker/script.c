@@ -1,0 +1,127 @@
+/*
+ * The Lua scripts that run inside Redis.  Their interfaces are in script.h.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "script.h"
+
+
+#define SCRIPT_FENCE                                                          \
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then\n"                         \
+    "  return redis.error_reply('FENCED the lease is not ours')\n"            \
+    "end\n"
+
+
+static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
+
+    [WORKER_SCRIPT_ACQUIRE] =
+    "local held = redis.call('GET', KEYS[1])\n"
+    "local me = ARGV[1] .. ' '\n"
+    "if held and string.sub(held, 1, #me) ~= me then\n"
+    "  return {held, redis.call('PTTL', KEYS[1])}\n"
+    "end\n"
+    "local token = redis.call('HINCRBY', KEYS[2], 'lease_token', 1)\n"
+    "local value = me .. token\n"
+    "redis.call('SET', KEYS[1], value, 'PX', ARGV[2])\n"
+    "redis.call('HSET', KEYS[2], 'owner', ARGV[1], 'owner_since', ARGV[3])\n"
+    "return value\n",
+
+    [WORKER_SCRIPT_RENEW] =
+    SCRIPT_FENCE
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[2])\n",
+
+    [WORKER_SCRIPT_RELEASE] =
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then\n"
+    "  return 0\n"
+    "end\n"
+    "return redis.call('DEL', KEYS[1])\n",
+
+    /* a group that exists is the usual case, and its error no error */
+    [WORKER_SCRIPT_OPEN] =
+    SCRIPT_FENCE
+    "local made = redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[2], '0',\n"
+    "                         'MKSTREAM')\n"
+    "if made.err and not string.find(made.err, 'BUSYGROUP') then\n"
+    "  return made\n"
+    "end\n"
+    "local info = redis.call('XINFO', 'STREAM', KEYS[2])\n"
+    "local last = '0-0'\n"
+    "for i = 1, #info, 2 do\n"
+    "  if info[i] == 'last-generated-id' then\n"
+    "    last = info[i + 1]\n"
+    "  end\n"
+    "end\n"
+    "return {last, redis.call('HGETALL', KEYS[3])}\n",
+
+    [WORKER_SCRIPT_LOAD] =
+    SCRIPT_FENCE
+    "local out = {}\n"
+    "for i = 2, #KEYS do\n"
+    "  local kind = redis.call('TYPE', KEYS[i]).ok\n"
+    "  if kind == 'hash' or kind == 'none' then\n"
+    "    out[i - 1] = redis.call('HGETALL', KEYS[i])\n"
+    "  else\n"
+    "    redis.call('DEL', KEYS[i])\n"
+    "    out[i - 1] = kind\n"
+    "  end\n"
+    "end\n"
+    "return out\n",
+
+    [WORKER_SCRIPT_TAKE] =
+    SCRIPT_FENCE
+    "local got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[2],\n"
+    "                       'COUNT', ARGV[3], 'STREAMS', KEYS[2], ARGV[4])\n"
+    "if not got then\n"
+    "  return {}\n"
+    "end\n"
+    "return got[1][2]\n",
+
+    [WORKER_SCRIPT_COMMIT] =
+    SCRIPT_FENCE
+    "local i, n = 2, 0\n"
+    "while i <= #ARGV do\n"
+    "  local words = tonumber(ARGV[i])\n"
+    "  redis.call(unpack(ARGV, i + 1, i + words))\n"
+    "  i = i + words + 1\n"
+    "  n = n + 1\n"
+    "end\n"
+    "return n\n",
+};
+
+
+const char *
+worker_script_text(enum worker_script script)
+{
+    return script_texts[script];
+}
+
+
+const char *
+worker_script_sha(enum worker_script script)
+{
+    unsigned char  digest[EVP_MAX_MD_SIZE];
+    unsigned       len;
+
+    static char    shas[WORKER_SCRIPT_COUNT][WORKER_SCRIPT_SHA_SIZE];
+
+    if (shas[script][0] != '\0') {
+        return shas[script];
+    }
+
+    if (EVP_Digest(script_texts[script], strlen(script_texts[script]),
+                   digest, &len, EVP_sha1(), NULL)
+        != 1)
+    {
+        return NULL;
+    }
+
+    for (unsigned i = 0; i < len; i++) {
+        snprintf(shas[script] + 2 * i, 3, "%02x", digest[i]);
+    }
+
+    return shas[script];
+}

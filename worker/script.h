@@ -1,0 +1,69 @@
+/*
+ * The Lua scripts that run inside Redis, each with its interface.  All that
+ * write or take work are fenced: they compare the shard's lease with the value
+ * that the caller holds, and do nothing but fail with "FENCED" when it differs.
+ */
+
+#ifndef WORKER_SCRIPT_H
+#define WORKER_SCRIPT_H
+
+enum worker_script {
+    /*
+     * Takes the lease if it is free, or held by this very worker.
+     * KEYS lease, stats; ARGV worker id, lease in ms, now as text.
+     * Reply: the new value "ID TOKEN" of ours, or [value held, ms to live].
+     */
+    WORKER_SCRIPT_ACQUIRE = 0,
+
+    /* Prolongs it.  KEYS lease; ARGV value, lease in ms.  Reply: 1. */
+    WORKER_SCRIPT_RENEW,
+
+    /* Gives it back.  KEYS lease; ARGV value.  Reply: 1, 0: it was lost. */
+    WORKER_SCRIPT_RELEASE,
+
+    /*
+     * Makes the consumer group where it is missing.
+     * KEYS lease, stream, hash; ARGV value, consumer group.
+     * Reply: [last id in the stream, the hash as HGETALL].
+     */
+    WORKER_SCRIPT_OPEN,
+
+    /*
+     * Reads hashes.  KEYS lease, hash…; ARGV value.
+     * Reply: for each hash HGETALL's array; or, where the key was of another
+     * type, that type's name: the key has been removed.
+     */
+    WORKER_SCRIPT_LOAD,
+
+    /*
+     * Takes work.  KEYS lease, stream; ARGV value, consumer group, how many,
+     * from (">": new entries; else entries pending after this id).
+     * Reply: the entries, as XREADGROUP gives them.
+     */
+    WORKER_SCRIPT_TAKE,
+
+    /*
+     * One transaction.  KEYS lease, every key that is touched; ARGV value, then
+     * per command the number of its words, and the words.
+     * Reply: the number of commands.
+     */
+    WORKER_SCRIPT_COMMIT,
+
+    WORKER_SCRIPT_COUNT
+};
+
+#define WORKER_SCRIPT_SHA_SIZE   41      /* with the NUL */
+
+/* How an error begins that says: the lease is not ours any more. */
+#define WORKER_SCRIPT_FENCED     "FENCED"
+
+/* The text of a script. */
+const char *worker_script_text(enum worker_script script);
+
+/*
+ * Its SHA-1 in hex, by which EVALSHA calls it; made at the first call.  NULL
+ * when the cryptographic library refuses.
+ */
+const char *worker_script_sha(enum worker_script script);
+
+#endif /* WORKER_SCRIPT_H */
