@@ -95,8 +95,9 @@ static void
 test_measurements(void)
 {
     oscp_asset_t    asset = { .asset_id = "A1", .category = OSCP_CHARGING };
-    oscp_energy_t   energy = { 0.125, OSCP_PHASE_ALL, OSCP_UNIT_KWH, OSCP_IMPORT,
-                               OSCP_ENERGY_TOTAL, READING_NOW, OSCP_TIME_NONE };
+    oscp_energy_t   energy = { 0.125, OSCP_PHASE_ALL, OSCP_UNIT_KWH,
+                               OSCP_IMPORT, OSCP_ENERGY_TOTAL, READING_NOW,
+                               OSCP_TIME_NONE };
     oscp_message_t  m;
 
     oscp_message_init(&m, OSCP_UPDATE_GROUP_MEASUREMENTS);
