@@ -112,7 +112,9 @@ oscp_timeline_values(oscp_timeline_reader_t *r, const cJSON *items[],
     span->phase = phase;
 
     item = items[ELEMENT_REQ];
-    if (!cJSON_IsString(item) || strlen(item->valuestring) > OSCP_ID_MAX) {
+    if (!cJSON_IsString(item)
+        || !oscp_id_valid(item->valuestring, strlen(item->valuestring)))
+    {
         return oscp_timeline_wrong(r, OSCP_ERR_SCHEMA, block, ELEMENT_REQ,
                                    "must be a request id");
     }
