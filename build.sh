@@ -137,10 +137,12 @@ install_test_nginx() {
     perl -MTest::Nginx::Socket -e1 || die "Test::Nginx does not load"
 }
 
-# The module, through nginx's own configure.  configure is run again only
-# when the list of sources, the flags or the nginx have changed.
+# build_module BUILD CC_OPT LD_OPT [SOURCE MODULE]: a module, through nginx's
+# own configure, which is run again only when the list of sources, the flags or
+# the nginx have changed.
 build_module() {
     local build=$1 cc_opt=$2 ld_opt=$3
+    local source=${4:-$ROOT/ngx_oscp_module} module=${5:-ngx_http_oscp_module}
     local src=${NGINX_SRC:-/usr/share/nginx/src} stamp
     local -a flags=(--with-compat)
 
@@ -151,28 +153,29 @@ build_module() {
         flags=("${NGX_CONF_FLAGS[@]}")
     fi
     mkdir -p "$build/nginx"
-    stamp="$src $cc_opt $ld_opt $(nginx -v 2>&1) $(cd "$ROOT" \
+    stamp="$src $source $cc_opt $ld_opt $(nginx -v 2>&1) $(cd "$ROOT" \
         && ls ngx_oscp_module/*.[ch] oscp/*.[ch] && cat ngx_oscp_module/config)"
     if [ "$(cat "$build/nginx/stamp" 2>/dev/null)" != "$stamp" ]; then
         (
             cd "$src"
             ASAN_OPTIONS=detect_leaks=0 quietly ./configure \
                 --with-cc-opt="$cc_opt" --with-ld-opt="$ld_opt" "${flags[@]}" \
-                --add-dynamic-module="$ROOT/ngx_oscp_module" \
+                --add-dynamic-module="$source" \
                 --builddir="$build/nginx"
         )
         printf '%s' "$stamp" >"$build/nginx/stamp"
     fi
     quietly make -j"$JOBS" -f "$build/nginx/Makefile" -C "$src" modules
-    cp "$build/nginx/ngx_http_oscp_module.so" "$build/"
+    cp "$build/nginx/$module.so" "$build/"
 }
+
+MODULE_CC_OPT='-O2 -g -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wall'
+MODULE_LD_OPT='-Wl,-z,relro -Wl,-z,now -fPIC'
 
 # build [--asan] [--unit]
 build() {
     local build=$BUILD sanitize='' unit='' arg
-    local cc_opt='-O2 -g -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2
-        -Wall -Wextra -Wno-unused-parameter -Werror=implicit'
-    local ld_opt='-Wl,-z,relro -Wl,-z,now -fPIC'
+    local cc_opt=$MODULE_CC_OPT ld_opt=$MODULE_LD_OPT
 
     for arg; do
         case $arg in
@@ -236,6 +239,8 @@ run_sandbox() {
 run_bench() {
     deps
     build
+    build_module "$BUILD/bench" "$MODULE_CC_OPT" "$MODULE_LD_OPT" \
+        "$ROOT/bench/limit" ngx_http_oscp_limit_module
     cd "$ROOT"
     exec perl -It/lib bench/bench "$@"
 }
