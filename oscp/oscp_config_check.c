@@ -212,7 +212,8 @@ oscp_config_check_present(const oscp_connection_conf_t *c, oscp_error_t *err)
         return oscp_config_text("present token", "file=", c->token_file, err);
 
     case OSCP_PRESENT_OAUTH:
-        rc = oscp_config_url_check("present oauth token_url=", c->token_url, err);
+        rc = oscp_config_url_check("present oauth token_url=", c->token_url,
+                                   err);
         if (rc == OSCP_OK) {
             rc = oscp_config_text("present oauth", "client_id=", c->client_id,
                                   err);

@@ -74,8 +74,8 @@ typedef struct {
     unsigned               online:1;
     oscp_ms_t              liveness_ms;        /* while online: when liveness
                                                   ends unless a heartbeat comes;
-                                                  NONE: no deadline.  A moment at
-                                                  or after it counts as not
+                                                  NONE: no deadline.  A moment
+                                                  at or after it counts as not
                                                   online. */
     const oscp_timeline_t *timelines;          /* OSCP_TYPE_COUNT of them */
     unsigned               has_circuit:1;

@@ -83,7 +83,7 @@ typedef struct {
     oscp_ms_t       since_ms;
     unsigned        enabled:1;
     unsigned        disconnected:1;           /* kept under `disabled` too */
-    oscp_ms_t       offline_mode_at_ms;       /* the peer's; when liveness ends */
+    oscp_ms_t       offline_mode_at_ms;       /* when liveness ends */
     oscp_ms_t       heartbeat_received_ms;
     oscp_ms_t       heartbeat_sent_ms;        /* the last delivered one */
     oscp_ms_t       promised_ms;              /* offline_mode_at of the last
@@ -113,7 +113,7 @@ typedef struct {
     unsigned        ack_tries;
 
     /* our heartbeat */
-    oscp_ms_t       heartbeat_due_ms;         /* NONE unless online and wanted */
+    oscp_ms_t       heartbeat_due_ms;         /* NONE unless online, wanted */
 
     char            last_error[OSCP_LIFECYCLE_ERROR_SIZE];
     oscp_ms_t       last_error_ms;
@@ -125,9 +125,11 @@ typedef struct {
     oscp_ms_t              at_ms;         /* when: for messages their receipt,
                                              else now */
     uint32_t               random;        /* 32 fresh random bits */
-    const char            *new_req;       /* a fresh request id, taken over
-                                             where a send is started */
-    /* peer's messages */
+    const char            *new_req;       /* a fresh request id, never "": taken
+                                             over where a send is started */
+    /* peer's messages; req also for results of sends: a result that names
+       another send than the one in hand is stale and changes nothing ("" is
+       taken for the one in hand) */
     const char            *req;           /* its request id */
     const char            *corr;          /* its correlation id, "" if absent */
     unsigned               has_interval:1;
@@ -172,24 +174,43 @@ typedef struct {
 void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
 
 /*
- * One event.  A message judges liveness up to its own receipt first: a
- * heartbeat that was received after offline_mode_at finds the state `offline`.
- * At most one action bit of each kind results, the record says the rest.
+ * One event.  A message judges liveness, and the deadlines of handshakes, up
+ * to its own receipt first: a heartbeat that was received after offline_mode_at
+ * finds the state `offline`.  At most one action bit of each kind results, the
+ * record says the rest.  `result->why` is never NULL.
+ *
+ * TIMER and START must come after the messages that were received before them.
  *
  * The rules, beside those of the design:
  *   - OSCP_EV_START and OSCP_EV_TIMER act on every deadline that has passed;
  *     START also resends an acknowledge that was owed, and starts a handshake
- *     where initiate_handshake says so and the state is `offline`;
+ *     where initiate_handshake says so and the state is `offline`.  A step in
+ *     which a deadline ends `online` or `handshaking` ends in `offline`, so
+ *     that the audit shows it; the handshake that follows is due at once;
+ *   - while an exchange is open, the end of liveness leads to `handshaking`;
  *   - a peer's Handshake while offline or handshaking: `handshaking` until our
  *     acknowledge is delivered; while online the state stays, interval and list
  *     change at once, and liveness ends no earlier than before;
  *   - a failed acknowledge is retried (1 s doubling, jittered) until
- *     ack_deadline_ms, with the same ack_req; a newer Handshake takes its place;
+ *     ack_deadline_ms, with the same ack_req; a newer Handshake takes its
+ *     place;
+ *   - a first heartbeat goes out on becoming `online`, and at START;
  *   - a failed heartbeat is retried after at most a quarter of the interval,
  *     well before the promised time runs out;
  *   - a heartbeat while offline starts a handshake if initiate_handshake is set
  *     and the last one was started OSCP_LIFECYCLE_PAUSE_MS ago or earlier; no
- *     handshake at all is ever started within that pause, but for CONNECT.
+ *     handshake at all is ever started within that pause, but for CONNECT;
+ *   - a peer's message without heartbeat_interval: a Handshake wants none, an
+ *     acknowledge leaves it as it was;
+ *   - CONFIGURE: `offline` tries again at once (what failed may be mended);
+ *     `online` with another heartbeat_interval renegotiates by a handshake of
+ *     ours where initiate_handshake is set, tried again by the same back-off,
+ *     and stays `online`;
+ *   - CONNECT: `offline` and `disconnected` start a handshake, whatever
+ *     initiate_handshake says; while handshaking, online or disabled it
+ *     changes nothing (OSCP_OUTCOME_UNCHANGED), as the other commands do where
+ *     they find what they want.  DISCONNECT under `disabled` sets the mark and
+ *     clears; only CONNECT removes it.
  */
 void oscp_lifecycle_step(oscp_lifecycle_t *lc,
     const oscp_lifecycle_conf_t *conf, const oscp_lifecycle_event_t *event,

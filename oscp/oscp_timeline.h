@@ -54,7 +54,7 @@ typedef struct {
 
 /* A message as the timeline takes it. */
 typedef struct {
-    oscp_type_t          type;            /* OPTIMUM resolves overlaps its way */
+    oscp_type_t          type;            /* OPTIMUM: the later block */
     const oscp_block_t  *blocks;          /* 1 or more, in any order */
     size_t               nblocks;
     const char          *req;             /* request id, OSCP_ID_MAX at most */

@@ -159,7 +159,8 @@ at_limits(void)
 
     n = (size_t) sprintf(json, "{" HEAD ",\"groups\":[");
     for (i = 0; i < OSCP_CONFIG_GROUPS_MAX; i++) {
-        n += (size_t) sprintf(json + n, "%s{\"id\":\"g%zu\",\"scope\":\"s%zu\"}",
+        n += (size_t) sprintf(json + n,
+                              "%s{\"id\":\"g%zu\",\"scope\":\"s%zu\"}",
                               i ? "," : "", i, i);
     }
     strcpy(json + n, "]}");
@@ -199,10 +200,10 @@ at_limits(void)
 static void
 damaged(void)
 {
-    char                     doc[] = "{" HEAD ",\"groups\":[{\"id\":\"\\u0041\","
-                                     "\"scope\":\"s\",\"circuit\":\"c\","
-                                     "\"rated_w\":1e3}],\"headers\":[{\"name\":"
-                                     "\"a\",\"value\":\"\\ud83d\"}]}";
+    char                     doc[] =
+        "{" HEAD ",\"groups\":[{\"id\":\"\\u0041\",\"scope\":\"s\","
+        "\"circuit\":\"c\",\"rated_w\":1e3}],\"headers\":[{\"name\":\"a\","
+        "\"value\":\"\\ud83d\"}]}";
     char                     copy[sizeof(doc)];
     size_t                   i, len = sizeof(doc) - 1;
     unsigned                 byte;
