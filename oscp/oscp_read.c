@@ -569,20 +569,10 @@ oscp_read_handshake(oscp_message_t *m, const oscp_handshake_t *handshake)
 }
 
 
+/* What must hold before anything is read: an object of a decent size. */
 static int
-oscp_read_root(oscp_reader_t *r, oscp_message_t *m)
+oscp_read_begin(oscp_json_t *j)
 {
-    int                   is_handshake;
-    oscp_json_t          *j = &r->json;
-    oscp_handshake_t      handshake;
-    oscp_read_order_t     order;
-    const oscp_schema_t  *schema;
-
-    schema = oscp_schema_message(m->kind);
-    if (schema == NULL) {
-        return oscp_json_fail(j, OSCP_ERR_SEMANTIC, "must be a message");
-    }
-
     if (j->end - j->p > OSCP_READ_SIZE_MAX) {
         return oscp_json_fail(j, OSCP_ERR_LIMIT, "must have at most %d bytes",
                               OSCP_READ_SIZE_MAX);
@@ -591,7 +581,7 @@ oscp_read_root(oscp_reader_t *r, oscp_message_t *m)
     switch (oscp_json_peek(j)) {
 
     case OSCP_JSON_OBJECT:
-        break;
+        return 0;
 
     case OSCP_JSON_NONE:
         if (j->end - j->p >= 3 && memcmp(j->p, READ_BOM, 3) == 0) {
@@ -604,17 +594,35 @@ oscp_read_root(oscp_reader_t *r, oscp_message_t *m)
     default:
         return oscp_json_fail(j, OSCP_ERR_SCHEMA, "must be an object");
     }
+}
 
-    oscp_read_order_init(&order);
+
+static int
+oscp_read_root(oscp_reader_t *r, oscp_message_t *m)
+{
+    int                   is_handshake;
+    char                 *base;
+    oscp_json_t          *j = &r->json;
+    oscp_handshake_t      handshake;
+    oscp_read_order_t     order;
+    const oscp_schema_t  *schema;
+
+    schema = oscp_schema_message(m->kind);
+    if (schema == NULL) {
+        return oscp_json_fail(j, OSCP_ERR_SEMANTIC, "must be a message");
+    }
+
+    if (oscp_read_begin(j) != 0) {
+        return -1;
+    }
 
     is_handshake = m->kind == OSCP_HANDSHAKE
                    || m->kind == OSCP_HANDSHAKE_ACKNOWLEDGE;
+    base = is_handshake ? (char *) &handshake : (char *) m;
 
-    if (oscp_read_object(r, schema,
-                         is_handshake ? (char *) &handshake : (char *) m,
-                         &order)
-        != 0)
-    {
+    oscp_read_order_init(&order);
+
+    if (oscp_read_object(r, schema, base, &order) != 0) {
         return -1;
     }
 

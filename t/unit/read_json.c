@@ -30,7 +30,14 @@ test_syntax(void)
         EXTRA("0x1"), EXTRA("[1,]"), EXTRA("[,1]"), EXTRA("[1 2]"),
         EXTRA("[1}"), EXTRA("{1}"), EXTRA("{\"a\"}"), EXTRA("{\"a\":1,}"),
         EXTRA("[[]"), EXTRA("\"\\x\""), EXTRA("\"a"), EXTRA("'a'"),
-        EXTRA("undefined"), EXTRA("1 1"), EXTRA("]"), EXTRA(":")
+        EXTRA("undefined"), EXTRA("1 1"), EXTRA("]"), EXTRA(":"),
+
+        /* documents that end within a character */
+        "{\"message\":\"\\", "{\"message\":\"\\u", "{\"message\":\"\\u004",
+        "{\"message\":\"\\ud800", "{\"message\":\"\\ud800\\",
+        "{\"message\":\"\\ud800\\u", "{\"message\":\"\\ud800\\udc0",
+        "{\"message\":\"\xc3", "{\"message\":\"\xe2\x82",
+        "{\"message\":\"\xf0\x9f\x94", "{\"message\":\"m\",\"\\u006"
     };
     static const char *const  good[] = {
         EXTRA("true"), EXTRA("false"), EXTRA("null"), EXTRA("0"),
