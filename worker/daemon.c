@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/dns.h>
 
@@ -14,13 +13,11 @@
 #include "config.h"
 #include "daemon.h"
 #include "http.h"
-#include "lease.h"
-#include "random.h"
+#include "identity.h"
 #include "shard.h"
 
 
 #define DAEMON_HOSTS      "/etc/hosts"
-#define DAEMON_HOST_MAX   64          /* bytes of the host's name in the id */
 #define DAEMON_STOP_MS    5000        /* then it ends all the same */
 
 
@@ -35,7 +32,7 @@ struct worker_daemon {
     struct worker_shard          *shards[OSCP_SHARDS_MAX];
     unsigned                      nshards;      /* alive */
     struct event                 *timer;        /* the end of patience */
-    char                          id[WORKER_LEASE_ID_SIZE];
+    char                          id[WORKER_IDENTITY_SIZE];
     unsigned                      stopping:1;
 };
 
@@ -71,27 +68,6 @@ daemon_password(struct worker_daemon *d)
     d->redis.password = password;
 
     return 0;
-}
-
-
-/* Who we are: HOST:PID:RANDOM, without the blanks that end it in a lease. */
-static void
-daemon_id(struct worker_daemon *d)
-{
-    char  host[DAEMON_HOST_MAX + 1] = "";
-
-    if (gethostname(host, sizeof(host) - 1) == -1 || host[0] == '\0') {
-        snprintf(host, sizeof(host), "localhost");
-    }
-
-    for (char *p = host; *p != '\0'; p++) {
-        if (*p <= ' ' || *p >= 0x7f) {
-            *p = '-';
-        }
-    }
-
-    snprintf(d->id, sizeof(d->id), "%s:%ld:%08x", host, (long) getpid(),
-             worker_random_bits());
 }
 
 
@@ -214,7 +190,7 @@ daemon_setup(struct worker_daemon *d)
         return -1;
     }
 
-    daemon_id(d);
+    worker_identity_make(d->id);
     oscp_key_config(key, sizeof(key), d->options->prefix);
 
     d->timer = evtimer_new(d->base, callback_patience, d);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "identity.h"
 #include "lease.h"
 #include "log.h"
 #include "random.h"
@@ -32,6 +33,8 @@ struct worker_lease {
     int64_t                            proven_ms;  /* boot time until which it
                                                       is ours */
     char                               value[WORKER_LEASE_VALUE_SIZE];
+    char                               dead[WORKER_LEASE_VALUE_SIZE];  /* what
+                                                      a dead owner left; "" */
     unsigned                           waiting:1;  /* told of another owner */
 };
 
@@ -75,7 +78,7 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
 {
     int          argc = 0;
     char         ms[24], at[OSCP_TIME_SIZE];
-    const char  *argv[8];
+    const char  *argv[9];
 
     snprintf(ms, sizeof(ms), "%lld", (long long) lease->conf->lease_ms);
     oscp_time_format(worker_clock_wall(), at);
@@ -98,6 +101,7 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
 
     if (script == WORKER_SCRIPT_ACQUIRE) {
         argv[argc++] = at;
+        argv[argc++] = lease->dead;
     }
 
     return worker_redis_command(lease->redis, argc, argv, reply, lease);
@@ -161,6 +165,16 @@ lease_wait(struct worker_lease *lease, const redisReply *reply)
         lease->waiting = 1;
         worker_log(WORKER_LOG_INFO, &about, "standing by: the owner is %s",
                    reply->element[0]->str);
+    }
+
+    if (reply->element[0]->len < sizeof(lease->dead)
+        && strcmp(reply->element[0]->str, lease->dead) != 0
+        && worker_identity_dead(lease->conf->id, reply->element[0]->str))
+    {
+        memcpy(lease->dead, reply->element[0]->str, reply->element[0]->len + 1);
+        worker_log(WORKER_LOG_INFO, &about, "that owner is dead");
+        lease_after(lease->timer, 0);
+        return;
     }
 
     if (reply->element[1]->integer >= 0
@@ -250,6 +264,7 @@ worker_lease_take(struct worker_lease *lease, struct worker_redis *redis)
     worker_lease_drop(lease);
     lease->redis = redis;
     lease->waiting = 0;
+    lease->dead[0] = '\0';
     lease_after(lease->timer, 0);
 }
 

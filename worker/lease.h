@@ -15,8 +15,7 @@
 
 #include "redis.h"
 
-#define WORKER_LEASE_ID_SIZE      128     /* "HOST:PID:RANDOM", with NUL */
-#define WORKER_LEASE_VALUE_SIZE   160     /* with the token */
+#define WORKER_LEASE_VALUE_SIZE   160     /* an id and the token, with NUL */
 
 struct worker_lease;
 
@@ -29,7 +28,7 @@ struct worker_lease_events {
 
 /* Keys and times; kept by the owner for as long as the lease lives. */
 struct worker_lease_conf {
-    const char  *id;                      /* of this worker */
+    const char  *id;                      /* of this worker (identity.h) */
     const char  *key;                     /* of the lease */
     const char  *stats;                   /* of the shard's counters */
     int          shard;                   /* for the log */
@@ -45,8 +44,9 @@ struct worker_lease *worker_lease_create(struct event_base *base,
 void worker_lease_free(struct worker_lease *lease);
 
 /*
- * Tries to take it over `redis`, again and again, until taken() is called;
- * from then on renews it every third of its time.  `redis` must be ready and
+ * Tries to take it over `redis`, again and again, until taken() is called: when
+ * it is free, or was this worker's, or its owner is known to be dead.  From then
+ * on renews it every third of its time.  `redis` must be ready and
  * outlive this, or worker_lease_drop() be called when it closes.
  */
 void worker_lease_take(struct worker_lease *lease, struct worker_redis *redis);

@@ -137,7 +137,7 @@ present_refresh(struct present_file *f, char error[WORKER_PRESENT_ERROR_SIZE])
 {
     int          fd;
     char        *text;
-    const char  *why;
+    const char  *why = "is not a regular file";
     struct stat  st;
 
     fd = open(f->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -160,7 +160,7 @@ present_refresh(struct present_file *f, char error[WORKER_PRESENT_ERROR_SIZE])
 
     if (text == NULL) {
         snprintf(error, WORKER_PRESENT_ERROR_SIZE, "secret file %.100s: %s",
-                 f->name, S_ISREG(st.st_mode) ? why : "is not a regular file");
+                 f->name, why);
         return -1;
     }
 

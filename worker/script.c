@@ -21,7 +21,7 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
     [WORKER_SCRIPT_ACQUIRE] =
     "local held = redis.call('GET', KEYS[1])\n"
     "local me = ARGV[1] .. ' '\n"
-    "if held and string.sub(held, 1, #me) ~= me then\n"
+    "if held and held ~= ARGV[4] and string.sub(held, 1, #me) ~= me then\n"
     "  return {held, redis.call('PTTL', KEYS[1])}\n"
     "end\n"
     "local token = redis.call('HINCRBY', KEYS[2], 'lease_token', 1)\n"

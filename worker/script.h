@@ -9,8 +9,10 @@
 
 enum worker_script {
     /*
-     * Takes the lease if it is free, or held by this very worker.
-     * KEYS lease, stats; ARGV worker id, lease in ms, now as text.
+     * Takes the lease if it is free, held by this very worker, or still has
+     * the value that a dead owner left.
+     * KEYS lease, stats; ARGV worker id, lease in ms, now as text, that value
+     * or "".
      * Reply: the new value "ID TOKEN" of ours, or [value held, ms to live].
      */
     WORKER_SCRIPT_ACQUIRE = 0,
