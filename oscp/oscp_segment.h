@@ -15,6 +15,8 @@
 #define OSCP_SEGMENT_COUNT_MAX     100
 #define OSCP_SEGMENT_TIMEOUT_MS    60000    /* from the first one received */
 #define OSCP_SEGMENT_SETS_MAX      64       /* sets in assembly at once */
+#define OSCP_SEGMENT_PARTS_MAX     200      /* parts received of one set, those
+                                               that came twice included */
 
 /* "3/7" as it stands in the stream and as nginx writes it. */
 typedef struct {
@@ -77,13 +79,15 @@ typedef struct {
  * a later one joins the set whose first or any later request id is its
  * correlation id; segments may arrive in any order, and one that comes before
  * its first waits under the id it names.  A part that is there already (same
- * index) is ignored: `*whole` NULL.  A part whose group, type or count differs
- * from its set's: OSCP_ERR_SEMANTIC.
+ * index) is ignored: `*whole` NULL; its entry is given back with the others.
+ * The same entry twice is one.  A part whose group, type or count differs from
+ * its set's, or a later one without a correlation id: OSCP_ERR_SEMANTIC.
  *
  * Returns OSCP_OK with `*whole` NULL (incomplete) or the completed message, to
  * be freed with oscp_segment_whole_free(); OSCP_ERR_LIMIT when
- * OSCP_SEGMENT_SETS_MAX are open or the blocks exceed OSCP_READ_BLOCKS_MAX
- * together; OSCP_ERR_NOMEM.
+ * OSCP_SEGMENT_SETS_MAX are open, OSCP_SEGMENT_PARTS_MAX have come or the
+ * blocks exceed OSCP_READ_BLOCKS_MAX together; OSCP_ERR_NOMEM.  After an error
+ * the collection is as it was and does not hold the part.
  */
 oscp_err_t oscp_segments_add(oscp_segments_t *set,
     const oscp_segment_part_t *part, oscp_segment_whole_t **whole,
@@ -91,7 +95,9 @@ oscp_err_t oscp_segments_add(oscp_segments_t *set,
 
 /*
  * Gives back one set whose time (first received + OSCP_SEGMENT_TIMEOUT_MS) is
- * over at `now_ms`, without blocks, or NULL.  Call until NULL.
+ * over at `now_ms`, without blocks, or NULL: none, or no memory.  Call until
+ * NULL.  Where the first segment never came, `req` is the id that the others
+ * name.
  */
 oscp_segment_whole_t *oscp_segments_expire(oscp_segments_t *set,
     oscp_ms_t now_ms);
