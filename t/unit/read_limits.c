@@ -95,12 +95,12 @@ test_depth(void)
     /* a block is the third container, what is unknown in it counts on */
     begin("{\"group_id\":\"D\",\"type\":\"OPTIMUM\",\"forecasted_blocks\":["
           "{\"x\":[[[[[[[[[[[[[1]]]]]]]]]]]]]," );
-    put("%s]}", READING_BLOCK + 1);
+    put("%s]}", &READING_BLOCK[1]);
     judge(FORECAST, NULL, "16 deep in a block");
 
     begin("{\"group_id\":\"D\",\"type\":\"OPTIMUM\",\"forecasted_blocks\":["
           "{\"x\":[[[[[[[[[[[[[[1]]]]]]]]]]]]]]," );
-    put("%s]}", READING_BLOCK + 1);
+    put("%s]}", &READING_BLOCK[1]);
     judge(FORECAST, "$.forecasted_blocks[0].x[0][0][0][0][0][0][0][0][0][0][0]"
           "[0][0]", "17 deep in a block");
 
