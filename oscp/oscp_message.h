@@ -162,7 +162,7 @@ typedef struct {
 } oscp_asset_t;
 
 typedef struct {
-    char        version[16];
+    char        version[16];    /* "" when it is longer */
     oscp_str_t  base_url;       /* as it stands in the JSON, escapes and all */
 } oscp_version_url_t;
 
