@@ -184,20 +184,21 @@ worker_connection_schedule(struct worker_connection *conn)
 }
 
 
-/* Sets that are not complete in time have no effect. */
+/* Sets that are not complete by `until` have no effect. */
 static void
-connection_expire(struct worker_connection *conn, oscp_ms_t now)
+connection_expire(struct worker_connection *conn, oscp_ms_t until)
 {
     char                   key[OSCP_KEY_SIZE];
     oscp_segment_whole_t  *set;
     struct worker_buffer   data;
     struct worker_event    event = { .event = "segment_expired",
-                                     .conn = conn->name, .at_ms = now,
+                                     .conn = conn->name,
+                                     .at_ms = worker_clock_wall(),
                                      .by = "worker", .data = &data };
 
     worker_context_key(conn->ctx, key, "in", NULL, NULL, NULL);
 
-    while ((set = oscp_segments_expire(conn->segments, now)) != NULL) {
+    while ((set = oscp_segments_expire(conn->segments, until)) != NULL) {
         memset(&data, 0, sizeof(data));
         worker_json_open(&data, NULL);
         worker_json_text(&data, "req", set->req);
@@ -383,6 +384,7 @@ worker_connection_remove(struct worker_connection *conn)
     char  key[OSCP_KEY_SIZE];
 
     worker_outbound_cancel(conn->outbound);
+    connection_expire(conn, OSCP_TIME_NONE / 2);
 
     for (size_t i = 0; i < conn->ngroups; i++) {
         worker_group_remove(conn->groups[i]);

@@ -17,7 +17,7 @@
 
 #define OUTBOUND_KINDS          3
 #define OUTBOUND_BODY_SIZE      512      /* holds each of the three messages */
-#define OUTBOUND_TIMEOUT_MIN    1000     /* ms: less is no try */
+#define OUTBOUND_TIMEOUT_MIN    500      /* ms: less is no try */
 
 
 /* The three kinds, in the order of their slots. */
@@ -141,7 +141,11 @@ outbound_body(const struct worker_outbound *o, oscp_message_kind_t kind,
 }
 
 
-/* Which id the message bears, which it answers, and how long it may take. */
+/*
+ * Which id the message bears, which it answers, and how long it may take.  A
+ * heartbeat must have failed before the next one is due: that one would take its
+ * place, and nobody would hear of the failure.
+ */
 static long
 outbound_address(struct outbound_slot *slot)
 {
@@ -167,12 +171,12 @@ outbound_address(struct outbound_slot *slot)
 
     default:
         snprintf(slot->req, sizeof(slot->req), "%s", worker_random_uuid(uuid));
-        ms = lc->interval_required_ms;
+        ms = lc->interval_required_ms / 4 * 3;
     }
 
-    ms = ms > WORKER_HTTP_TIMEOUT_MS ? WORKER_HTTP_TIMEOUT_MS : ms;
+    ms = ms < OUTBOUND_TIMEOUT_MIN ? OUTBOUND_TIMEOUT_MIN : ms;
 
-    return (long) (ms < OUTBOUND_TIMEOUT_MIN ? OUTBOUND_TIMEOUT_MIN : ms);
+    return (long) (ms > WORKER_HTTP_TIMEOUT_MS ? WORKER_HTTP_TIMEOUT_MS : ms);
 }
 
 
