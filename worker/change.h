@@ -11,9 +11,9 @@
 #include "roster.h"
 
 /*
- * Makes the roster of the shard what `set` says of it.  Everything goes into the
- * open commit, what was applied too.  A document that cannot be read leaves its
- * connection as it is (logged).
+ * Makes the roster of the shard what `set` says of it.  Everything goes into
+ * the open commit, what was applied too.  A document that cannot be read leaves
+ * its connection as it is (logged).
  */
 void worker_change_apply(struct worker_context *ctx,
     struct worker_roster *roster, const struct worker_config_set *set);

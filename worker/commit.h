@@ -1,8 +1,8 @@
 /*
  * What one transaction in Redis shall do: the commands that write state, the
  * entries it settles, the counters it moves.  Collected while messages and
- * deadlines are judged, sent as one fenced script: either all of it has happened
- * or none (design, section 9).
+ * deadlines are judged, sent as one fenced script: either all of it has
+ * happened or none (design, section 9).
  *
  * Errors are sticky, as in a buffer: worker_commit_send() tells.
  */

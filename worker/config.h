@@ -36,8 +36,8 @@ struct worker_config_waiter {
 };
 
 /*
- * Begins to follow the hash `key`.  `changed` is called from the loop after each
- * change.  NULL without memory.
+ * Begins to follow the hash `key`.  `changed` is called from the loop after
+ * each change.  NULL without memory.
  */
 struct worker_config *worker_config_create(struct event_base *base,
     const struct worker_redis_conf *conf, const char *key,
@@ -55,8 +55,8 @@ const struct worker_config_set *worker_config_current(
 
 /*
  * Calls waiter->read() once, after a reading that began after this call: what
- * was published before it is then known.  While Redis is away that takes as long
- * as it is.
+ * was published before it is then known.  While Redis is away that takes as
+ * long as it is.
  */
 void worker_config_refresh(struct worker_config *config,
     struct worker_config_waiter *waiter);

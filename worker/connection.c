@@ -235,8 +235,8 @@ connection_tick(struct worker_connection *conn, oscp_ms_t now)
 
 
 /*
- * A deadline.  When it is the end of liveness, a heartbeat that came in time may
- * still wait in the stream: it is looked for first.
+ * A deadline.  When it is the end of liveness, a heartbeat that came in time
+ * may still wait in the stream: it is looked for first.
  */
 static void
 connection_timer(struct worker_connection *conn)

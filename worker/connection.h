@@ -70,8 +70,8 @@ void worker_connection_remove(struct worker_connection *conn);
 
 /*
  * One lifecycle event: steps, stores, tells the audit, touches groups, wants
- * sends.  `by` is the event's author in the audit.  kind, at_ms and what belongs
- * to the kind are the caller's; randomness and a request id are added.
+ * sends.  `by` is the event's author in the audit.  kind, at_ms and what
+ * belongs to the kind are the caller's; randomness and a request id are added.
  */
 void worker_connection_step(struct worker_connection *conn,
     oscp_lifecycle_event_t *event, const char *by,

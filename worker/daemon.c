@@ -72,8 +72,8 @@ daemon_password(struct worker_daemon *d)
 
 
 /*
- * Names are resolved inside the loop.  A machine without a name server still has
- * its hosts file.
+ * Names are resolved inside the loop.  A machine without a name server still
+ * has its hosts file.
  */
 static int
 daemon_dns(struct worker_daemon *d)

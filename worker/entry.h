@@ -1,5 +1,6 @@
 /*
- * An entry of the stream `in`: a message as nginx stored it (design, section 5).
+ * An entry of the stream `in`: a message as nginx stored it (design, section
+ * 5).
  */
 
 #ifndef WORKER_ENTRY_H

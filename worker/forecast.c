@@ -132,7 +132,9 @@ forecast_blocks(const oscp_timeline_t *t, struct worker_buffer *b)
 }
 
 
-/* The message by itself, in watts, its overlaps resolved, is what is audited. */
+/*
+ * The message by itself, in watts, its overlaps resolved, is what is audited.
+ */
 static oscp_err_t
 forecast_audit(struct worker_context *ctx, const struct worker_forecasts *f,
     const oscp_forecast_t *message)

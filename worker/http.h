@@ -9,8 +9,8 @@
 
 #include <event2/event.h>
 
-#define WORKER_HTTP_TIMEOUT_MS   10000      /* a request is given up after this */
-#define WORKER_HTTP_BODY_MAX     65536      /* bytes of an answer that we read */
+#define WORKER_HTTP_TIMEOUT_MS   10000      /* then a request is given up */
+#define WORKER_HTTP_BODY_MAX     65536      /* bytes of an answer we read */
 #define WORKER_HTTP_ERROR_SIZE   256
 
 struct worker_http;                         /* the process's */

@@ -134,8 +134,8 @@ intake_done(struct worker_intake *in)
 
 /*
  * An entry is stored after the configuration under which nginx accepted it is:
- * a name that is not known is judged only by a configuration that was read after
- * the entry.
+ * a name that is not known is judged only by a configuration that was read
+ * after the entry.
  */
 static void
 intake_run(struct worker_intake *in)

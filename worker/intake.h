@@ -1,6 +1,7 @@
 /*
- * Takes entries from the stream `in`, batch by batch, and lets each take effect:
- * first those that a predecessor took and did not settle, then new ones.
+ * Takes entries from the stream `in`, batch by batch, and lets each take
+ * effect: first those that a predecessor took and did not settle, then new
+ * ones.
  */
 
 #ifndef WORKER_INTAKE_H
@@ -28,8 +29,8 @@ void worker_intake_free(struct worker_intake *in);
 void worker_intake_reset(struct worker_intake *in, const char *tail);
 
 /*
- * Takes a batch, unless one is under way or not yet applied.  The shard is woken
- * when it has been applied.  Errors fail the context.
+ * Takes a batch, unless one is under way or not yet applied.  The shard is
+ * woken when it has been applied.  Errors fail the context.
  */
 void worker_intake_take(struct worker_intake *in, struct worker_redis *redis);
 

@@ -4,8 +4,8 @@
  * compares it.
  *
  * Ownership must also be provable here, without asking: it holds until one
- * lease time after the last successful renewal was *sent*.  Whoever acts outside
- * Redis asks worker_lease_held() in the same breath.
+ * lease time after the last successful renewal was *sent*.  Whoever acts
+ * outside Redis asks worker_lease_held() in the same breath.
  */
 
 #ifndef WORKER_LEASE_H
@@ -45,9 +45,9 @@ void worker_lease_free(struct worker_lease *lease);
 
 /*
  * Tries to take it over `redis`, again and again, until taken() is called: when
- * it is free, or was this worker's, or its owner is known to be dead.  From then
- * on renews it every third of its time.  `redis` must be ready and
- * outlive this, or worker_lease_drop() be called when it closes.
+ * it is free, or was this worker's, or its owner is known to be dead.  From
+ * then on renews it every third of its time.  `redis` must be ready and outlive
+ * this, or worker_lease_drop() be called when it closes.
  */
 void worker_lease_take(struct worker_lease *lease, struct worker_redis *redis);
 
@@ -55,8 +55,8 @@ void worker_lease_take(struct worker_lease *lease, struct worker_redis *redis);
 void worker_lease_drop(struct worker_lease *lease);
 
 /*
- * Gives it back; released() is called when Redis has answered.  When that cannot
- * be sent, or the lease is not held, released() is called all the same.
+ * Gives it back; released() is called when Redis has answered.  When that
+ * cannot be sent, or the lease is not held, released() is called all the same.
  */
 void worker_lease_release(struct worker_lease *lease);
 

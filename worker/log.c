@@ -49,7 +49,9 @@ worker_log_setup(enum worker_log_level level, int json)
 }
 
 
-/* Adds `text`, made printable, and for JSON escaped; room is kept for "\"}\n". */
+/*
+ * Adds `text`, made printable, and for JSON escaped; room is kept for "\"}\n".
+ */
 static void
 log_add(struct log_line *l, const char *text, int escape)
 {

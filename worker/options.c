@@ -289,7 +289,8 @@ options_help(void)
     char  left[64];
 
     printf("usage: oscp-worker [OPTION]…\n\n"
-           "Runs the rules of OSCP connections that nginx stores in Redis.\n\n");
+           "Runs the rules of the OSCP connections that nginx stores in "
+           "Redis.\n\n");
 
     for (size_t i = 0; i < OPTIONS; i++) {
         snprintf(left, sizeof(left), "--%s %s", options_table[i].name,

@@ -52,8 +52,9 @@ struct worker_outbound {
     worker_outbound_done          *done;
     void                          *arg;
     struct outbound_slot           slots[OUTBOUND_KINDS];
-    unsigned                       open;         /* actions in the open commit */
-    unsigned                       sealed;       /* in the one under way */
+    unsigned                       open;         /* actions: of the open commit,
+                                                    of the one under way */
+    unsigned                       sealed;
     unsigned                       listed:1;     /* in ctx->sending */
     TAILQ_ENTRY(worker_outbound)   next;
 };
@@ -143,8 +144,8 @@ outbound_body(const struct worker_outbound *o, oscp_message_kind_t kind,
 
 /*
  * Which id the message bears, which it answers, and how long it may take.  A
- * heartbeat must have failed before the next one is due: that one would take its
- * place, and nobody would hear of the failure.
+ * heartbeat must have failed before the next one is due: that one would take
+ * its place, and nobody would hear of the failure.
  */
 static long
 outbound_address(struct outbound_slot *slot)

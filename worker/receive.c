@@ -120,7 +120,9 @@ receive_timeline(struct worker_receive *r, struct worker_connection *conn,
 }
 
 
-/* The last missing segment: the whole takes effect, under the first one's id. */
+/*
+ * The last missing segment: the whole takes effect, under the first one's id.
+ */
 static enum worker_verdict
 receive_whole(struct worker_receive *r, struct worker_connection *conn,
     oscp_segment_whole_t *whole, const struct worker_entry *e,

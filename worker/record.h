@@ -30,7 +30,9 @@ struct worker_record {
 int worker_record_init(struct worker_record *r, const char *const *names,
     unsigned n);
 
-/* Frees the values; the record must be initialised again before its next use. */
+/*
+ * Frees the values; the record must be initialised again before its next use.
+ */
 void worker_record_free(struct worker_record *r);
 
 /*
@@ -51,7 +53,9 @@ void worker_record_unknown(struct worker_record *r);
 /* The value of field `i`; "" when absent. */
 const char *worker_record_get(const struct worker_record *r, unsigned i);
 
-/* Sets field `i`; NULL or "" makes it absent.  Returns 1 when that changes it. */
+/*
+ * Sets field `i`; NULL or "" makes it absent.  Returns 1 when that changes it.
+ */
 int worker_record_set(struct worker_record *r, unsigned i, const char *value);
 
 /* The same for a moment (OSCP_TIME_NONE: absent), a number, a whole number. */

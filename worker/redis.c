@@ -383,7 +383,8 @@ callback_resolved(int result, struct evutil_addrinfo *list, void *arg)
         free(lookup);
 
         if (result != 0 || ai == NULL) {
-            worker_redis_fail(redis, "%s: %s", redis->conf->address.hosts[0].host,
+            worker_redis_fail(redis, "%s: %s",
+                              redis->conf->address.hosts[0].host,
                               evutil_gai_strerror(result));
         } else {
             addr = ai->ai_family == AF_INET6

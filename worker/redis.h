@@ -73,7 +73,9 @@ void worker_redis_close(struct worker_redis *redis);
 int worker_redis_command(struct worker_redis *redis, int argc,
     const char *const *argv, worker_redis_reply *reply, void *arg);
 
-/* The same with `len` bytes at `data` that are the command in Redis' protocol. */
+/*
+ * The same with `len` bytes at `data` that are the command in Redis' protocol.
+ */
 int worker_redis_send(struct worker_redis *redis, const char *data, size_t len,
     worker_redis_reply *reply, void *arg);
 

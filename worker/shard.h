@@ -3,8 +3,8 @@
  * by its deadlines and by what comes in (design, section 9).
  *
  * It is made to be dropped.  Whatever goes wrong with Redis or the lease, it
- * forgets all it knows, connects again after a pause, and begins from what Redis
- * has: nothing lives only here.
+ * forgets all it knows, connects again after a pause, and begins from what
+ * Redis has: nothing lives only here.
  */
 
 #ifndef WORKER_SHARD_H

@@ -27,8 +27,8 @@ void worker_table_free(struct worker_table *t);
 void *worker_table_get(const struct worker_table *t, const char *name);
 
 /*
- * Puts `thing` under `name`, which is not in the table yet and must live as long
- * as it is.  Returns 0, or -1 without memory.
+ * Puts `thing` under `name`, which is not in the table yet and must live as
+ * long as it is.  Returns 0, or -1 without memory.
  */
 int worker_table_put(struct worker_table *t, const char *name, void *thing);
 
