@@ -280,10 +280,6 @@ oscp_exchange_postpone(oscp_exchange_t *x)
     }
 
     lc->ack_due_ms = x->event->at_ms + oscp_backoff_next(&b, x->event->random);
-
-    if (lc->ack_due_ms >= lc->ack_deadline_ms) {
-        lc->ack_due_ms = OSCP_TIME_NONE;
-    }
 }
 
 
@@ -409,9 +405,9 @@ oscp_exchange_plan(oscp_exchange_t *x)
 
 
 /*
- * Liveness rests on the heartbeats that came since the handshake began, else
- * on the handshake.  A peer may well beat before we know that our acknowledge
- * has reached it.
+ * Liveness rests on a heartbeat that came since the handshake began, else on
+ * the handshake: a peer may well beat before we know that our acknowledge has
+ * reached it.  What an earlier one promised has run out: so it was lost.
  */
 static void
 oscp_exchange_live(oscp_exchange_t *x)
@@ -423,9 +419,7 @@ oscp_exchange_live(oscp_exchange_t *x)
         return;
     }
 
-    if (lc->heartbeat_received_ms == OSCP_TIME_NONE
-        || lc->heartbeat_received_ms < lc->since_ms
-        || lc->offline_mode_at_ms == OSCP_TIME_NONE
+    if (lc->offline_mode_at_ms == OSCP_TIME_NONE
         || lc->offline_mode_at_ms <= x->event->at_ms)
     {
         lc->offline_mode_at_ms = oscp_exchange_margin(x);

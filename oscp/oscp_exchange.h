@@ -62,7 +62,7 @@ void oscp_exchange_owe(oscp_exchange_t *x);
 /* Sends the acknowledge that is owed (again). */
 void oscp_exchange_acknowledge(oscp_exchange_t *x);
 
-/* When to send it again after a failure; at most until its deadline. */
+/* When to send it again after a failure; its deadline may come first. */
 void oscp_exchange_postpone(oscp_exchange_t *x);
 
 /* An exchange is complete: `online`, or renegotiated. */

@@ -83,6 +83,7 @@ late(void)
     peer_heartbeat(92 * SEC, 180 * SEC);
     is_state(OSCP_STATE_OFFLINE, "within 10 s of the last one none starts");
     is_actions(OSCP_DO_STORE, "nothing is sent");
+    is_int(next(), 151 * SEC, "the retry stays where the back-off put it");
     peer_heartbeat(100 * SEC - 1, 180 * SEC);
     is_state(OSCP_STATE_OFFLINE, "to the millisecond");
     peer_heartbeat(100 * SEC, 180 * SEC);

@@ -274,6 +274,11 @@ running_out(void)
     ok(whole && strcmp(whole->req, "w-1") == 0, "without its first one a set "
        "is named by what waits for it");
     done();
+    add("w", 3, 3, 0, 0);
+    add("w", 2, 3, 0, 0);
+    whole = oscp_segments_expire(set, 60000);
+    ok(whole && whole->have == 2, "two that wait for one are one set");
+    done();
     is_int(oscp_segments_next(set), OSCP_TIME_NONE, "nothing is left");
 
     /* joined sets keep the earlier time */
