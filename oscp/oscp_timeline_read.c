@@ -131,7 +131,7 @@ oscp_timeline_block(oscp_timeline_reader_t *r, const cJSON *block, size_t i,
 {
     int           k = 0;
     oscp_err_t    rc;
-    const cJSON  *items[ELEMENT_COUNT], *item;
+    const cJSON  *items[ELEMENT_COUNT] = { NULL }, *item;
 
     if (!cJSON_IsArray(block) || cJSON_GetArraySize(block) != ELEMENT_COUNT) {
         return oscp_timeline_wrong(r, OSCP_ERR_SCHEMA, i, -1, "must be an "

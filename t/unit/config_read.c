@@ -3,6 +3,8 @@
  * an older version would write is read.
  */
 
+#include <cjson/cJSON.h>
+
 #include "failing.h"
 #include "oscp_config.h"
 #include "tap.h"
@@ -228,9 +230,55 @@ damaged(void)
 }
 
 
+static void *
+parser_alloc(size_t size)
+{
+    return failing_resize(&failing, NULL, size);
+}
+
+
+static void
+parser_free(void *ptr)
+{
+    failing_resize(&failing, ptr, 0);
+}
+
+
+/* The parser's own allocations fail one by one: an error, no leak. */
+static void
+without_memory(void)
+{
+    char                     doc[] = "{" HEAD ",\"groups\":[{\"id\":\"a\","
+                                     "\"scope\":\"s\"}]}";
+    long                     n, failed = 0;
+    cJSON_Hooks              hooks = { parser_alloc, parser_free };
+    oscp_error_t             err;
+    oscp_connection_conf_t  *r;
+
+    cJSON_InitHooks(&hooks);
+
+    for (n = 1; /* until nothing fails */ ; n++) {
+        failing.calls = 0;
+        failing.fail_at = n;
+        if (oscp_config_read(doc, strlen(doc), &alloc, &r, &err) == OSCP_OK) {
+            break;
+        }
+
+        failed += r == NULL && failing.held == 0 && err.text[0];
+    }
+
+    failing.fail_at = 0;
+    alloc.resize(alloc.ctx, r, 0);
+    cJSON_InitHooks(NULL);
+    ok(n > 10 && failed == n - 1 && failing.held == 0,
+       "%ld allocations failed one by one", failed);
+}
+
+
 int
 main(void)
 {
+    without_memory();
     refusals();
     other_versions();
     at_limits();
