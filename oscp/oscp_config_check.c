@@ -363,10 +363,12 @@ oscp_config_check_group(const oscp_connection_conf_t *c,
 {
     char  directive[OSCP_ERROR_PATH_LEN];
 
+    snprintf(directive, sizeof(directive), "group %s", g->id ? g->id : "");
+
     if (g->id == NULL
         || !oscp_name_valid(g->id, strlen(g->id), c->profile->group_class))
     {
-        return oscp_error_set(err, OSCP_ERR_SEMANTIC, "group",
+        return oscp_error_set(err, OSCP_ERR_SEMANTIC, directive,
                               c->profile->group_class == OSCP_NAME_ALNUM
                               ? "the id must be 1 to 64 letters and digits "
                                 "under profile %s"
@@ -374,8 +376,6 @@ oscp_config_check_group(const oscp_connection_conf_t *c,
                                 "but : { } under profile %s",
                               c->profile->name);
     }
-
-    snprintf(directive, sizeof(directive), "group %s", g->id);
 
     if (!oscp_config_plain(g->scope)) {
         return oscp_config_refuse(err, directive, "scope= must be 1 to 64 of "

@@ -386,9 +386,9 @@ group_names(void)
     g[0].asset = "DEPOT01";
     good("vector: an alphanumeric id");
     g[0].id = "DEPOT-01";
-    bad("group", "vector: an id with a dash");
+    bad("group DEPOT-01", "vector: an id with a dash");
     g[0].id = NULL;
-    bad("group", "no id");
+    bad("group ", "no id");
 
     fresh("generic");
     g[0].id = g[0].asset = "EAN#871/2";
@@ -396,11 +396,11 @@ group_names(void)
     g[0].asset = "EAN#871/3";
     bad("group EAN#871/2", "but an asset of its own is plain");
     g[0].id = g[0].asset = "a:b";
-    bad("group", "generic: no colon");
+    bad("group a:b", "generic: no colon");
     g[0].id = g[0].asset = "a{b";
-    bad("group", "generic: no brace");
+    bad("group a{b", "generic: no brace");
     g[0].id = g[0].asset = "a b";
-    bad("group", "generic: no blank");
+    bad("group a b", "generic: no blank");
 
     fresh("generic");
     g[0].scope = NULL;

@@ -67,7 +67,7 @@ static const refused_t  refused[] = {
       "{\"name\":3}]}", OSCP_ERR_SCHEMA, "$.headers[1].name" },
     { "{" HEAD ",\"groups\":7}", OSCP_ERR_SCHEMA, "$.groups" },
     { "{" HEAD ",\"groups\":[[]]}", OSCP_ERR_SCHEMA, "$.groups[0]" },
-    { "{" HEAD ",\"groups\":[{}]}", OSCP_ERR_SEMANTIC, "group" },
+    { "{" HEAD ",\"groups\":[{}]}", OSCP_ERR_SEMANTIC, "group " },
     { "{" HEAD ",\"groups\":[{\"id\":\"a\"}]}", OSCP_ERR_SEMANTIC,
       "group a" },
     { "{" HEAD ",\"groups\":[{\"id\":\"a\",\"scope\":1}]}", OSCP_ERR_SCHEMA,
