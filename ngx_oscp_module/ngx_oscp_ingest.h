@@ -18,7 +18,7 @@
 #include "ngx_oscp_script.h"
 
 #define NGX_OSCP_INGEST_BATCH_MESSAGES  64
-#define NGX_OSCP_INGEST_BATCH_BYTES     524288   /* of bodies */
+#define NGX_OSCP_INGEST_BATCH_BYTES     65536   /* of bodies */
 #define NGX_OSCP_INGEST_TEXT_SIZE       (OSCP_KEY_SIZE + OSCP_TIME_SIZE)
 
 typedef enum {
