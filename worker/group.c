@@ -13,7 +13,8 @@
 
 
 #define WORKER_GROUP_RENEW_MS   10000   /* how often valid_until is renewed */
-#define WORKER_GROUP_JITTER     0.2     /* so that not all come at once */
+#define WORKER_GROUP_JITTER     0.2     /* so that not all come at once, */
+#define WORKER_GROUP_BATCH_MS   500     /* but many in one commit */
 
 
 struct worker_group {
@@ -291,6 +292,7 @@ group_write(struct worker_group *g)
     if (g->binding->circuit != NULL) {
         renew = now + worker_random_pause(WORKER_GROUP_RENEW_MS,
                                           WORKER_GROUP_JITTER);
+        renew -= renew % WORKER_GROUP_BATCH_MS;
         d.next_ms = renew < d.next_ms ? renew : d.next_ms;
     }
 

@@ -22,8 +22,8 @@
 
 #define SHARD_BACKOFF          { .min_ms = 50, .max_ms = 2000,                \
                                  .multiplier = 2, .jitter = 0.5 }
-#define SHARD_COMMIT_SIZE      1048576   /* bytes: groups beyond it wait for the
-                                            next commit */
+#define SHARD_COMMIT_SIZE      131072    /* bytes: groups beyond it wait for the
+                                            next commit, and Redis breathes */
 #define SHARD_SETTLE_MS        1500      /* for sends under way, at the end */
 
 
