@@ -166,7 +166,9 @@ build_module() {
         printf '%s' "$stamp" >"$build/nginx/stamp"
     fi
     quietly make -j"$JOBS" -f "$build/nginx/Makefile" -C "$src" modules
-    cp "$build/nginx/$module.so" "$build/"
+    # A new file in its place: an nginx that runs the old one keeps it.
+    cp "$build/nginx/$module.so" "$build/$module.so.new"
+    mv "$build/$module.so.new" "$build/$module.so"
 }
 
 MODULE_CC_OPT='-O2 -g -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wall'
