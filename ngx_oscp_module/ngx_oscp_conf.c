@@ -754,30 +754,50 @@ ngx_oscp_conf_finish_endpoints(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
 }
 
 
+/* One key for each shard, under the same name. */
+static ngx_str_t *
+ngx_oscp_conf_shard_keys(ngx_conf_t *cf, const ngx_oscp_main_conf_t *mcf,
+    const char *name)
+{
+    char        text[OSCP_KEY_SIZE];
+    ngx_int_t   i;
+    ngx_str_t   key, *keys;
+
+    keys = ngx_pcalloc(cf->pool, mcf->shards * sizeof(ngx_str_t));
+    if (keys == NULL) {
+        return NULL;
+    }
+
+    key.data = (u_char *) text;
+
+    for (i = 0; i < mcf->shards; i++) {
+        key.len = oscp_key(text, sizeof(text), (char *) mcf->prefix.data, i,
+                           name, NULL);
+        keys[i].len = key.len;
+        keys[i].data = ngx_pstrdup(cf->pool, &key);
+        if (keys[i].data == NULL) {
+            return NULL;
+        }
+    }
+
+    return keys;
+}
+
+
 static ngx_int_t
 ngx_oscp_conf_finish_keys(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
 {
     char       key[OSCP_KEY_SIZE];
-    ngx_int_t  i;
     ngx_str_t  name;
 
-    mcf->streams = ngx_pcalloc(cf->pool, mcf->shards * sizeof(ngx_str_t));
-    if (mcf->streams == NULL) {
+    mcf->streams = ngx_oscp_conf_shard_keys(cf, mcf, "in");
+    mcf->verdicts = ngx_oscp_conf_shard_keys(cf, mcf, "verdicts");
+
+    if (mcf->streams == NULL || mcf->verdicts == NULL) {
         return NGX_ERROR;
     }
 
     name.data = (u_char *) key;
-
-    for (i = 0; i < mcf->shards; i++) {
-        name.len = oscp_key(key, sizeof(key), (char *) mcf->prefix.data, i,
-                            "in", NULL);
-        mcf->streams[i].len = name.len;
-        mcf->streams[i].data = ngx_pstrdup(cf->pool, &name);
-        if (mcf->streams[i].data == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
     name.len = oscp_key_config(key, sizeof(key), (char *) mcf->prefix.data);
     mcf->config_key.len = name.len;
     mcf->config_key.data = ngx_pstrdup(cf->pool, &name);

@@ -44,6 +44,7 @@ typedef struct {
 
     ngx_str_t                config_key;    /* oscp:config */
     ngx_str_t               *streams;       /* the `in` stream of each shard */
+    ngx_str_t               *verdicts;      /* a key inside transactions */
     u_char                   version[NGX_OSCP_VERSION_LEN];
 
     ngx_shm_zone_t          *zone;

@@ -1,6 +1,6 @@
 /*
  * Batches of messages: from the requests of one turn of the event loop to one
- * EVALSHA per shard, and from its reply back to the requests.
+ * transaction per shard, and from its reply back to the requests.
  *
  * An entry is in exactly one place: `ready` (no batch), `sent` (in a slot of a
  * batch), or nowhere.  A request that ends early cancels its entry, which
@@ -12,30 +12,32 @@
 #define NGX_OSCP_INGEST_COMPLAIN_S  1      /* between two error lines */
 
 
-static ngx_int_t ngx_oscp_ingest_load(ngx_oscp_redis_t *redis,
-    ngx_oscp_redis_command_t *command, void *data);
-static ngx_int_t ngx_oscp_ingest_loaded(const redisReply *reply, void *data);
-
 static void ngx_oscp_ingest_flush_handler(ngx_event_t *ev);
 static ngx_oscp_batch_t *ngx_oscp_ingest_gather(ngx_oscp_ingest_t *ingest);
 static ngx_oscp_batch_t *ngx_oscp_ingest_batch(ngx_oscp_ingest_t *ingest);
 static ngx_int_t ngx_oscp_ingest_send(ngx_oscp_ingest_t *ingest,
     ngx_oscp_batch_t *batch);
+static ngx_int_t ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest,
+    const ngx_oscp_batch_t *batch);
+static ngx_int_t ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest,
+    const ngx_oscp_entry_t *entry);
+static ngx_int_t ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest,
+    const ngx_oscp_batch_t *batch);
 static void ngx_oscp_ingest_add(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, const void *data, size_t len);
+static void ngx_oscp_ingest_add_number(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, u_char *text, ngx_uint_t number);
 static void ngx_oscp_ingest_add_keys(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, const ngx_oscp_entry_t *entry, u_char *text);
-static void ngx_oscp_ingest_add_values(ngx_oscp_ingest_t *ingest,
-    ngx_oscp_redis_args_t *args, const ngx_oscp_entry_t *entry, u_char *text);
+static void ngx_oscp_ingest_add_field(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const char *name, const ngx_str_t *value);
 
 static void ngx_oscp_ingest_reply(ngx_oscp_redis_command_t *command,
     redisReply *reply);
 static ngx_uint_t ngx_oscp_ingest_usable(ngx_oscp_ingest_t *ingest,
     const ngx_oscp_batch_t *batch, const redisReply *reply);
 static ngx_oscp_ingest_outcome_e ngx_oscp_ingest_outcome(
-    const redisReply *reply, ngx_str_t *id);
-static void ngx_oscp_ingest_again(ngx_oscp_ingest_t *ingest,
-    ngx_oscp_batch_t *batch);
+    const redisReply *verdict, const redisReply *added, ngx_str_t *id);
 static void ngx_oscp_ingest_done(ngx_oscp_entry_t *entry,
     ngx_oscp_ingest_outcome_e outcome, const ngx_str_t *id);
 static void ngx_oscp_ingest_release(ngx_oscp_ingest_t *ingest,
@@ -52,12 +54,11 @@ void
 ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
     const ngx_oscp_ingest_options_t *options)
 {
-    ngx_oscp_redis_step_t  step;
-
     ingest->redis = options->redis;
     ingest->pool = options->pool;
     ingest->log = options->log;
     ingest->streams = options->streams;
+    ingest->verdicts = options->verdicts;
     ingest->backlog = options->backlog;
     ingest->timeout = options->timeout;
 
@@ -72,50 +73,6 @@ ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
     ingest->expiry.data = ingest;
     ingest->expiry.log = ingest->log;
     ingest->expiry.cancelable = 1;
-
-    step.name = "SCRIPT LOAD";
-    step.send = ngx_oscp_ingest_load;
-    step.check = ngx_oscp_ingest_loaded;
-    step.data = ingest;
-
-    ngx_oscp_redis_add_step(ingest->redis, &step);
-}
-
-
-static ngx_int_t
-ngx_oscp_ingest_load(ngx_oscp_redis_t *redis,
-    ngx_oscp_redis_command_t *command, void *data)
-{
-    size_t                 lens[3];
-    const char            *values[3];
-    ngx_oscp_redis_args_t  args = { 3, values, lens };
-
-    values[0] = "SCRIPT";
-    lens[0] = sizeof("SCRIPT") - 1;
-    values[1] = "LOAD";
-    lens[1] = sizeof("LOAD") - 1;
-    values[2] = (char *) ngx_oscp_script_ingest.data;
-    lens[2] = ngx_oscp_script_ingest.len;
-
-    return ngx_oscp_redis_send_step(redis, command, &args);
-}
-
-
-static ngx_int_t
-ngx_oscp_ingest_loaded(const redisReply *reply, void *data)
-{
-    ngx_oscp_ingest_t  *ingest = data;
-
-    if (reply->type != REDIS_REPLY_STRING
-        || (size_t) reply->len != sizeof(ingest->sha))
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ingest->sha, reply->str, sizeof(ingest->sha));
-    ingest->by_source = 0;
-
-    return NGX_OK;
 }
 
 
@@ -286,46 +243,140 @@ ngx_oscp_ingest_batch(ngx_oscp_ingest_t *ingest)
 }
 
 
+/*
+ * A transaction that was begun must end or its connection must: what is left
+ * of it would swallow the next one.
+ */
 static ngx_int_t
 ngx_oscp_ingest_send(ngx_oscp_ingest_t *ingest, ngx_oscp_batch_t *batch)
 {
-    ngx_uint_t              i;
-    const ngx_str_t        *stream;
-    ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
+    size_t                 len;
+    ngx_uint_t             i;
+    const char            *word;
+    ngx_oscp_redis_args_t  args = { 1, &word, &len };
 
-    if (ingest->by_source) {
-        ngx_oscp_ingest_add(ingest, &args, "EVAL", sizeof("EVAL") - 1);
-        ngx_oscp_ingest_add(ingest, &args, ngx_oscp_script_ingest.data,
-                            ngx_oscp_script_ingest.len);
+    word = "MULTI";
+    len = sizeof("MULTI") - 1;
 
-    } else {
-        ngx_oscp_ingest_add(ingest, &args, "EVALSHA", sizeof("EVALSHA") - 1);
-        ngx_oscp_ingest_add(ingest, &args, ingest->sha, sizeof(ingest->sha));
+    if (ngx_oscp_redis_send_part(ingest->redis, &args) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    stream = &ingest->streams[batch->entries[0]->connection->shard];
+    if (ngx_oscp_ingest_judge(ingest, batch) != NGX_OK) {
+        goto failed;
+    }
 
-    ngx_oscp_ingest_add(ingest, &args, ingest->numbers[0],
-                        ngx_sprintf(ingest->numbers[0], "%ui",
-                                    1 + NGX_OSCP_SCRIPT_INGEST_KEYS * batch->n)
-                        - ingest->numbers[0]);
-    ngx_oscp_ingest_add(ingest, &args, stream->data, stream->len);
+    for (i = 0; i < batch->n; i++) {
+        if (ngx_oscp_ingest_store(ingest, batch->entries[i]) != NGX_OK) {
+            goto failed;
+        }
+    }
+
+    if (ngx_oscp_ingest_undo(ingest, batch) != NGX_OK) {
+        goto failed;
+    }
+
+    word = "EXEC";
+    len = sizeof("EXEC") - 1;
+
+    if (ngx_oscp_redis_send(ingest->redis, &batch->command, &args) == NGX_OK) {
+        return NGX_OK;
+    }
+
+failed:
+
+    ngx_oscp_redis_abort(ingest->redis, "a transaction could not be sent");
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest, const ngx_oscp_batch_t *batch)
+{
+    ngx_uint_t              i, shard;
+    ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
+
+    shard = batch->entries[0]->connection->shard;
+
+    ngx_oscp_ingest_add(ingest, &args, "EVAL", sizeof("EVAL") - 1);
+    ngx_oscp_ingest_add(ingest, &args, ngx_oscp_script_judge.data,
+                        ngx_oscp_script_judge.len);
+    ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[0],
+                               2 + NGX_OSCP_SCRIPT_JUDGE_KEYS * batch->n);
+    ngx_oscp_ingest_add(ingest, &args, ingest->streams[shard].data,
+                        ingest->streams[shard].len);
+    ngx_oscp_ingest_add(ingest, &args, ingest->verdicts[shard].data,
+                        ingest->verdicts[shard].len);
 
     for (i = 0; i < batch->n; i++) {
         ngx_oscp_ingest_add_keys(ingest, &args, batch->entries[i],
                                  ingest->texts[i]);
     }
 
-    ngx_oscp_ingest_add(ingest, &args, ingest->numbers[1],
-                        ngx_sprintf(ingest->numbers[1], "%ui", ingest->backlog)
-                        - ingest->numbers[1]);
+    ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[1],
+                               ingest->backlog);
 
-    for (i = 0; i < batch->n; i++) {
-        ngx_oscp_ingest_add_values(ingest, &args, batch->entries[i],
-                                   ingest->texts[i]);
-    }
+    return ngx_oscp_redis_send_part(ingest->redis, &args);
+}
 
-    return ngx_oscp_redis_send(ingest->redis, &batch->command, &args);
+
+static ngx_int_t
+ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest, const ngx_oscp_entry_t *entry)
+{
+    u_char                  at[OSCP_TIME_SIZE];
+    ngx_str_t               text;
+    const char             *message;
+    const ngx_str_t        *stream;
+    ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
+
+    static const ngx_str_t  none = ngx_null_string;
+
+    stream = &ingest->streams[entry->connection->shard];
+    message = oscp_message_name(entry->kind);
+
+    ngx_oscp_ingest_add(ingest, &args, "XADD", sizeof("XADD") - 1);
+    ngx_oscp_ingest_add(ingest, &args, stream->data, stream->len);
+    ngx_oscp_ingest_add(ingest, &args, "*", 1);
+
+    ngx_oscp_ingest_add_field(ingest, &args, "conn",
+                              &entry->connection->node.str);
+    text.data = (u_char *) message;
+    text.len = ngx_strlen(message);
+    ngx_oscp_ingest_add_field(ingest, &args, "msg", &text);
+    ngx_oscp_ingest_add_field(ingest, &args, "group",
+                              entry->group ? &entry->group->node.str : &none);
+    ngx_oscp_ingest_add_field(ingest, &args, "req", &entry->request_id);
+    ngx_oscp_ingest_add_field(ingest, &args, "corr", &entry->correlation_id);
+    ngx_oscp_ingest_add_field(ingest, &args, "seg", &entry->segment);
+    text.data = at;
+    text.len = oscp_time_format(entry->at, (char *) at);
+    ngx_oscp_ingest_add_field(ingest, &args, "at", &text);
+    ngx_oscp_ingest_add_field(ingest, &args, "body", &entry->body);
+
+    return ngx_oscp_redis_send_part(ingest->redis, &args);
+}
+
+
+static ngx_int_t
+ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest, const ngx_oscp_batch_t *batch)
+{
+    ngx_uint_t              shard;
+    ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
+
+    shard = batch->entries[0]->connection->shard;
+
+    ngx_oscp_ingest_add(ingest, &args, "EVAL", sizeof("EVAL") - 1);
+    ngx_oscp_ingest_add(ingest, &args, ngx_oscp_script_undo.data,
+                        ngx_oscp_script_undo.len);
+    ngx_oscp_ingest_add(ingest, &args, "2", 1);
+    ngx_oscp_ingest_add(ingest, &args, ingest->streams[shard].data,
+                        ingest->streams[shard].len);
+    ngx_oscp_ingest_add(ingest, &args, ingest->verdicts[shard].data,
+                        ingest->verdicts[shard].len);
+    ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[0], batch->n);
+
+    return ngx_oscp_redis_send_part(ingest->redis, &args);
 }
 
 
@@ -338,7 +389,16 @@ ngx_oscp_ingest_add(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_args_t *args,
 }
 
 
-/* The `seen` key begins at `text`; the moment of receipt goes behind it. */
+static void
+ngx_oscp_ingest_add_number(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, u_char *text, ngx_uint_t number)
+{
+    ngx_oscp_ingest_add(ingest, args, text,
+                        ngx_sprintf(text, "%ui", number) - text);
+}
+
+
+/* The `seen` key is written to `text`. */
 static void
 ngx_oscp_ingest_add_keys(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, const ngx_oscp_entry_t *entry, u_char *text)
@@ -350,47 +410,21 @@ ngx_oscp_ingest_add_keys(ngx_oscp_ingest_t *ingest,
     group = entry->group ? &entry->group->key : conn;
     seen = &entry->connection->seen[entry->kind];
 
-    p = ngx_cpymem(text + OSCP_TIME_SIZE, seen->data, seen->len);
+    p = ngx_cpymem(text, seen->data, seen->len);
     p = ngx_cpymem(p, entry->request_id.data, entry->request_id.len);
 
     ngx_oscp_ingest_add(ingest, args, conn->data, conn->len);
     ngx_oscp_ingest_add(ingest, args, group->data, group->len);
-    ngx_oscp_ingest_add(ingest, args, text + OSCP_TIME_SIZE,
-                        p - text - OSCP_TIME_SIZE);
+    ngx_oscp_ingest_add(ingest, args, text, p - text);
 }
 
 
 static void
-ngx_oscp_ingest_add_values(ngx_oscp_ingest_t *ingest,
-    ngx_oscp_redis_args_t *args, const ngx_oscp_entry_t *entry, u_char *text)
+ngx_oscp_ingest_add_field(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const char *name, const ngx_str_t *value)
 {
-    size_t            len;
-    const char       *message;
-    const ngx_str_t  *name;
-
-    name = &entry->connection->node.str;
-    message = oscp_message_name(entry->kind);
-
-    ngx_oscp_ingest_add(ingest, args, name->data, name->len);
-    ngx_oscp_ingest_add(ingest, args, message, ngx_strlen(message));
-
-    if (entry->group) {
-        ngx_oscp_ingest_add(ingest, args, entry->group->node.str.data,
-                            entry->group->node.str.len);
-    } else {
-        ngx_oscp_ingest_add(ingest, args, "", 0);
-    }
-
-    ngx_oscp_ingest_add(ingest, args, entry->request_id.data,
-                        entry->request_id.len);
-    ngx_oscp_ingest_add(ingest, args, entry->correlation_id.data,
-                        entry->correlation_id.len);
-    ngx_oscp_ingest_add(ingest, args, entry->segment.data, entry->segment.len);
-
-    len = oscp_time_format(entry->at, (char *) text);
-    ngx_oscp_ingest_add(ingest, args, text, len);
-
-    ngx_oscp_ingest_add(ingest, args, entry->body.data, entry->body.len);
+    ngx_oscp_ingest_add(ingest, args, name, ngx_strlen(name));
+    ngx_oscp_ingest_add(ingest, args, value->data, value->len);
 }
 
 
@@ -399,28 +433,23 @@ ngx_oscp_ingest_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
 {
     ngx_str_t                   id;
     ngx_uint_t                  i;
+    const redisReply           *verdicts;
     ngx_oscp_batch_t           *batch = (ngx_oscp_batch_t *) command;
     ngx_oscp_ingest_t          *ingest = command->data;
     ngx_oscp_ingest_outcome_e   outcome;
-
-    if (reply && reply->type == REDIS_REPLY_ERROR
-        && ngx_strncmp(reply->str, "NOSCRIPT", 8) == 0)
-    {
-        ngx_oscp_ingest_again(ingest, batch);
-        return;
-    }
 
     if (!ngx_oscp_ingest_usable(ingest, batch, reply)) {
         ngx_oscp_ingest_fail(ingest, batch);
         return;
     }
 
-    ingest->by_source = 0;
+    verdicts = reply->element[0];
 
     /* Finishing one request may end others: each slot is read in its turn. */
     for (i = 0; i < batch->n; i++) {
         if (batch->entries[i]) {
-            outcome = ngx_oscp_ingest_outcome(reply->element[i], &id);
+            outcome = ngx_oscp_ingest_outcome(verdicts->element[i],
+                                              reply->element[1 + i], &id);
             ngx_oscp_ingest_done(batch->entries[i], outcome, &id);
         }
     }
@@ -429,6 +458,7 @@ ngx_oscp_ingest_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
 }
 
 
+/* Verdicts, an entry for each, and what the second script says. */
 static ngx_uint_t
 ngx_oscp_ingest_usable(ngx_oscp_ingest_t *ingest,
     const ngx_oscp_batch_t *batch, const redisReply *reply)
@@ -437,8 +467,17 @@ ngx_oscp_ingest_usable(ngx_oscp_ingest_t *ingest,
         return 0;
     }
 
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == batch->n) {
-        return 1;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == batch->n + 2) {
+
+        if (reply->element[0]->type == REDIS_REPLY_ARRAY
+            && reply->element[0]->elements == batch->n
+            && reply->element[batch->n + 1]->type == REDIS_REPLY_INTEGER)
+        {
+            return 1;
+        }
+
+        reply = reply->element[0]->type == REDIS_REPLY_ERROR
+                ? reply->element[0] : reply->element[batch->n + 1];
     }
 
     if (ngx_time() - ingest->complained >= NGX_OSCP_INGEST_COMPLAIN_S) {
@@ -458,9 +497,13 @@ ngx_oscp_ingest_usable(ngx_oscp_ingest_t *ingest,
 }
 
 
-/* What the script says of one message; `id` is filled when it was stored. */
+/*
+ * What the first script says of one message, and what XADD has given; `id` is
+ * filled when it was stored.
+ */
 static ngx_oscp_ingest_outcome_e
-ngx_oscp_ingest_outcome(const redisReply *reply, ngx_str_t *id)
+ngx_oscp_ingest_outcome(const redisReply *verdict, const redisReply *added,
+    ngx_str_t *id)
 {
     ngx_uint_t  i;
 
@@ -475,54 +518,27 @@ ngx_oscp_ingest_outcome(const redisReply *reply, ngx_str_t *id)
 
     ngx_str_null(id);
 
-    if ((reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)
-        || reply->len == 0)
+    if (verdict->type != REDIS_REPLY_STRING
+        || added->type != REDIS_REPLY_STRING)
     {
         return NGX_OSCP_INGEST_UNAVAILABLE;
     }
 
-    if (reply->str[0] >= '0' && reply->str[0] <= '9') {
-        id->data = (u_char *) reply->str;
-        id->len = reply->len;
+    if (verdict->len == 0) {
+        id->data = (u_char *) added->str;
+        id->len = added->len;
         return NGX_OSCP_INGEST_STORED;
     }
 
     for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if ((size_t) reply->len == words[i].word.len
-            && ngx_memcmp(reply->str, words[i].word.data, reply->len) == 0)
+        if ((size_t) verdict->len == words[i].word.len
+            && ngx_memcmp(verdict->str, words[i].word.data, verdict->len) == 0)
         {
             return words[i].outcome;
         }
     }
 
     return NGX_OSCP_INGEST_UNAVAILABLE;
-}
-
-
-/*
- * Redis has dropped its scripts: nothing of the batch has happened.  Its
- * entries go back to the head of the line, and the source with them.
- */
-static void
-ngx_oscp_ingest_again(ngx_oscp_ingest_t *ingest, ngx_oscp_batch_t *batch)
-{
-    ngx_uint_t         i;
-    ngx_oscp_entry_t  *entry;
-
-    ingest->by_source = 1;
-
-    for (i = batch->n; i > 0; i--) {
-        entry = batch->entries[i - 1];
-
-        if (entry) {
-            entry->batch = NULL;
-            ngx_queue_remove(&entry->queue);
-            ngx_queue_insert_head(&ingest->ready, &entry->queue);
-        }
-    }
-
-    ngx_oscp_ingest_release(ingest, batch);
-    ngx_oscp_ingest_notify(ingest);
 }
 
 

@@ -19,7 +19,6 @@
 
 #define NGX_OSCP_INGEST_BATCH_MESSAGES  64
 #define NGX_OSCP_INGEST_BATCH_BYTES     65536   /* of bodies */
-#define NGX_OSCP_INGEST_TEXT_SIZE       (OSCP_KEY_SIZE + OSCP_TIME_SIZE)
 
 typedef enum {
     NGX_OSCP_INGEST_STORED = 0,
@@ -72,9 +71,9 @@ struct ngx_oscp_batch_s {
                                                  /* NULL: cancelled */
 };
 
+/* EVAL, the source, the number of keys, two keys; …; the backlog. */
 #define NGX_OSCP_INGEST_ARGS                                                  \
-    (5 + NGX_OSCP_INGEST_BATCH_MESSAGES                                       \
-         * (NGX_OSCP_SCRIPT_INGEST_KEYS + NGX_OSCP_SCRIPT_INGEST_ARGS))
+    (6 + NGX_OSCP_INGEST_BATCH_MESSAGES * NGX_OSCP_SCRIPT_JUDGE_KEYS)
 
 /* One per nginx worker process. */
 typedef struct {
@@ -82,6 +81,7 @@ typedef struct {
     ngx_pool_t         *pool;           /* of batches */
     ngx_log_t          *log;
     const ngx_str_t    *streams;        /* the `in` stream of each shard */
+    const ngx_str_t    *verdicts;       /* the key of each shard's verdicts */
     ngx_uint_t          backlog;
     ngx_msec_t          timeout;
 
@@ -90,14 +90,13 @@ typedef struct {
     ngx_oscp_batch_t   *free;
     ngx_event_t         flush;          /* posted when there is to send */
     ngx_event_t         expiry;         /* timer: entries that waited enough */
-    ngx_uint_t          by_source;      /* Redis has lost the script */
     time_t              complained;     /* when an error reply was logged */
-    u_char              sha[40];        /* of the script, from Redis */
 
-    /* One batch's arguments, and the texts that exist nowhere else. */
+    /* One command's arguments, and the texts that exist nowhere else. */
     const char         *values[NGX_OSCP_INGEST_ARGS];
     size_t              lens[NGX_OSCP_INGEST_ARGS];
-    u_char              texts[NGX_OSCP_INGEST_BATCH_MESSAGES][NGX_OSCP_INGEST_TEXT_SIZE];
+    u_char              texts[NGX_OSCP_INGEST_BATCH_MESSAGES]
+                             [OSCP_KEY_SIZE];
     u_char              numbers[2][NGX_INT_T_LEN];
 } ngx_oscp_ingest_t;
 
@@ -106,14 +105,12 @@ typedef struct {
     ngx_pool_t        *pool;
     ngx_log_t         *log;
     const ngx_str_t   *streams;
+    const ngx_str_t   *verdicts;
     ngx_uint_t         backlog;
     ngx_msec_t         timeout;
 } ngx_oscp_ingest_options_t;
 
-/*
- * Prepares `ingest`, zeroed by the caller, and adds the loading of its script
- * to the set-up of `redis`.
- */
+/* Prepares `ingest`, zeroed by the caller. */
 void ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
     const ngx_oscp_ingest_options_t *options);
 

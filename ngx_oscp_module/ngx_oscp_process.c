@@ -76,6 +76,7 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
     options.pool = cycle->pool;
     options.log = cycle->log;
     options.streams = mcf->streams;
+    options.verdicts = mcf->verdicts;
     options.backlog = mcf->backlog;
     options.timeout = mcf->redis.timeout;
     ngx_oscp_ingest_init(&process->ingest, &options);

@@ -268,6 +268,30 @@ ngx_oscp_redis_send(ngx_oscp_redis_t *redis, ngx_oscp_redis_command_t *command,
 
 
 ngx_int_t
+ngx_oscp_redis_send_part(ngx_oscp_redis_t *redis,
+    const ngx_oscp_redis_args_t *args)
+{
+    if (redis->state != NGX_OSCP_REDIS_READY
+        || redis->event.ac == NULL
+        || redisAsyncCommandArgv(redis->event.ac, NULL, NULL, args->n,
+                                 args->values, args->lens)
+           != REDIS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_oscp_redis_abort(ngx_oscp_redis_t *redis, const char *reason)
+{
+    ngx_oscp_redis_close(redis, reason);
+}
+
+
+ngx_int_t
 ngx_oscp_redis_send_step(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args)
 {

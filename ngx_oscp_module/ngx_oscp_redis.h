@@ -136,7 +136,20 @@ void ngx_oscp_redis_stop(ngx_oscp_redis_t *redis);
 ngx_int_t ngx_oscp_redis_send(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args);
 
-/* The same, for the steps of the set-up. */
+/*
+ * A command inside a transaction: nobody waits for its own reply, which EXEC's
+ * repeats.  Returns as ngx_oscp_redis_send().
+ */
+ngx_int_t ngx_oscp_redis_send_part(ngx_oscp_redis_t *redis,
+    const ngx_oscp_redis_args_t *args);
+
+/*
+ * Closes the connection for a fault of ours; it is tried again as after any
+ * other end.  `reason` is for the log.
+ */
+void ngx_oscp_redis_abort(ngx_oscp_redis_t *redis, const char *reason);
+
+/* The same as ngx_oscp_redis_send(), for the steps of the set-up. */
 ngx_int_t ngx_oscp_redis_send_step(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args);
 

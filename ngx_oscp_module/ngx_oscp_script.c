@@ -7,20 +7,17 @@
 
 /*
  * What an operator has closed is looked up once in a batch: nothing can change
- * in between.  The `seen` key is written first and taken back when the entry
- * cannot be added, so that no retry is ever taken for a duplicate of something
- * that was not stored.
+ * in between.  The verdicts are left for the second script only when not all
+ * messages pass, and before anything that could fail has been done: whatever
+ * goes wrong here, nothing that was not judged stays in the stream.
  */
-const ngx_str_t  ngx_oscp_script_ingest = ngx_string(
-    "local call, stream, limit = redis.call, KEYS[1], tonumber(ARGV[1])\n"
-    "local waiting = call('XLEN', stream)\n"
-    "local closed, replies = {}, {}\n"
+const ngx_str_t  ngx_oscp_script_judge = ngx_string(
+    "local call, stream, verdicts = redis.call, KEYS[1], KEYS[2]\n"
+    "local n, limit = (#KEYS - 2) / 3, tonumber(ARGV[1])\n"
+    "local closed, replies, good = {}, {}, 0\n"
     "\n"
-    "for i = 1, (#KEYS - 1) / 3 do\n"
-    "    local conn, group, seen = unpack(KEYS, 3 * i - 1, 3 * i + 1)\n"
-    "    local a = 8 * i - 6\n"
-    "    local reply\n"
-    "\n"
+    "local function judge(waiting, i)\n"
+    "    local conn, group, seen = unpack(KEYS, 3 * i, 3 * i + 2)\n"
     "    if closed[conn] == nil then\n"
     "        local c = call('HMGET', conn, 'state', 'enabled')\n"
     "        closed[conn] = c[1] == 'disabled' or c[1] == 'disconnected'\n"
@@ -29,32 +26,51 @@ const ngx_str_t  ngx_oscp_script_ingest = ngx_string(
     "    if closed[group] == nil then\n"
     "        closed[group] = call('HGET', group, 'enabled') == '0'\n"
     "    end\n"
-    "\n"
-    "    if closed[conn] or closed[group] then\n"
-    "        reply = 'refused'\n"
-    "    elseif waiting >= limit then\n"
-    "        reply = call('EXISTS', seen) == 1 and 'duplicate'\n"
-    "                or 'backlog'\n"
-    "    elseif not call('SET', seen, '1', 'NX', 'EX', '86400') then\n"
-    "        reply = 'duplicate'\n"
-    "    else\n"
-    "        reply = redis.pcall('XADD', stream, '*', 'conn', ARGV[a],\n"
-    "                            'msg', ARGV[a + 1], 'group', ARGV[a + 2],\n"
-    "                            'req', ARGV[a + 3], 'corr', ARGV[a + 4],\n"
-    "                            'seg', ARGV[a + 5], 'at', ARGV[a + 6],\n"
-    "                            'body', ARGV[a + 7])\n"
-    "        if type(reply) == 'table' then\n"
-    "            call('DEL', seen)\n"
-    "            reply = 'failed'\n"
-    "        else\n"
-    "            waiting = waiting + 1\n"
-    "        end\n"
+    "    if closed[conn] or closed[group] then return 'refused' end\n"
+    "    if waiting + good >= limit then\n"
+    "        return call('EXISTS', seen) == 1 and 'duplicate' or 'backlog'\n"
     "    end\n"
-    "\n"
-    "    replies[i] = reply\n"
+    "    if not call('SET', seen, '1', 'NX', 'EX', '86400') then\n"
+    "        return 'duplicate'\n"
+    "    end\n"
+    "    good = good + 1\n"
+    "    return ''\n"
     "end\n"
     "\n"
+    "local ok, err = pcall(function()\n"
+    "    local waiting = call('XLEN', stream)\n"
+    "    for i = 1, n do replies[i] = judge(waiting, i) end\n"
+    "end)\n"
+    "if not ok then\n"
+    "    for i = 1, n do\n"
+    "        if replies[i] == '' then call('DEL', KEYS[3 * i + 2]) end\n"
+    "        replies[i] = 'failed'\n"
+    "    end\n"
+    "end\n"
+    "if good < n or not ok then\n"
+    "    call('SET', verdicts, table.concat(replies, ' '))\n"
+    "end\n"
     "return replies\n"
+);
+
+
+/*
+ * The newest entries are the batch's own: no other client came in between.
+ */
+const ngx_str_t  ngx_oscp_script_undo = ngx_string(
+    "local verdicts = redis.call('GET', KEYS[2])\n"
+    "if not verdicts then return 0 end\n"
+    "redis.call('DEL', KEYS[2])\n"
+    "local n, i, undone = tonumber(ARGV[1]), 0, 0\n"
+    "local added = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', n)\n"
+    "for verdict in string.gmatch(verdicts .. ' ', '(%a*) ') do\n"
+    "    if verdict ~= '' then\n"
+    "        undone = undone\n"
+    "                 + redis.call('XDEL', KEYS[1], added[n - i][1])\n"
+    "    end\n"
+    "    i = i + 1\n"
+    "end\n"
+    "return undone\n"
 );
 
 

@@ -1,5 +1,5 @@
 /*
- * The two server-side scripts: what this module does in Redis, atomically.
+ * The server-side scripts: what this module does in Redis, atomically.
  */
 
 #ifndef NGX_OSCP_SCRIPT_H
@@ -9,19 +9,31 @@
 #include <ngx_core.h>
 
 /*
- * Stores a batch of messages of one shard.
+ * A batch of n messages of one shard is stored by one transaction:
  *
- * KEYS: the `in` stream; then three per message: the connection's hash, the
- *       group's hash (the connection's again without a group), the `seen` key.
- * ARGV: the backlog limit; then eight per message: conn msg group req corr seg
- *       at body.
- * Reply: a string per message: the stream entry's id, "duplicate", "refused",
- *       "backlog", or "failed" (Redis could not add it; nothing remains).
+ *     MULTI, EVAL judge, n times XADD, EVAL undo, EXEC
+ *
+ * The bodies never pass through Lua, which would hash each of their bytes.
+ * Every message is added; what the first script did not let pass is taken out
+ * again by the second, before anybody can have seen it.  Both are sent as
+ * source: a script that Redis has lost would leave the XADDs unjudged.
+ *
+ * judge
+ *   KEYS: the `in` stream; a key for the verdicts, which never outlives the
+ *         transaction; then three per message: the connection's hash, the
+ *         group's hash (the connection's again without a group), the `seen`
+ *         key.
+ *   ARGV: the backlog limit.
+ *   Reply: a string per message: "" (stored), "duplicate", "refused",
+ *         "backlog", or "failed" (Redis could not judge; nothing remains).
+ *
+ * undo
+ *   KEYS: the same two.  ARGV: n.  Reply: how many entries were taken out.
  */
-extern const ngx_str_t  ngx_oscp_script_ingest;
+extern const ngx_str_t  ngx_oscp_script_judge;
+extern const ngx_str_t  ngx_oscp_script_undo;
 
-#define NGX_OSCP_SCRIPT_INGEST_KEYS  3      /* per message */
-#define NGX_OSCP_SCRIPT_INGEST_ARGS  8
+#define NGX_OSCP_SCRIPT_JUDGE_KEYS  3      /* per message */
 
 /*
  * Publishes the configuration.
