@@ -9,11 +9,15 @@ use Mojo::JSON qw(encode_json);
 
 use CP::Clock qw(real_ms utc);
 
-use constant KEEP => 20_000;    # entries kept in memory
+use constant {
+    KEEP       => 20_000,               # entries kept in memory, at most
+    KEEP_BYTES => 64 * 1024 * 1024,     # of bodies in them
+};
 
 has 'file';
 has n       => 0;
 has entries => sub { [] };
+has bytes   => 0;               # of the bodies kept
 has counts  => sub { {} };      # dir → message → number
 
 # Adds one entry and gives it its number.  `at_ms` is the real time at which
@@ -24,7 +28,11 @@ sub add ($self, %entry) {
     my $new = { n => $self->n($self->n + 1)->n, at => utc($at), %entry };
 
     push @{$self->entries}, $new;
-    shift @{$self->entries} if @{$self->entries} > KEEP;
+    $self->bytes($self->bytes + length($new->{body} // ''));
+    while (@{$self->entries} > KEEP || $self->bytes > KEEP_BYTES) {
+        my $old = shift @{$self->entries};
+        $self->bytes($self->bytes - length($old->{body} // ''));
+    }
     my $what = $new->{message} // $new->{note} // 'other';
     $self->counts->{$new->{dir}}{$what}++;
     $self->counts->{invalid}++ if exists $new->{valid} && !$new->{valid};
