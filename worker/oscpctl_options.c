@@ -1,0 +1,414 @@
+/*
+ * The command line of oscpctl.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "oscpctl_options.h"
+#include "oscpctl_out.h"
+#include "oscpctl_text.h"
+#include "version.h"
+
+
+#define OPTIONS_TIMEOUT_MS   10000
+#define OPTIONS_LINES        20
+#define OPTIONS_LINES_MAX    1000000
+#define OPTIONS_REASON_MAX   500
+#define OPTIONS_ADDRESS      "127.0.0.1:6379"
+
+enum options_long {
+    OPTION_REDIS = 256,
+    OPTION_PREFIX,
+    OPTION_USER,
+    OPTION_PASSWORD,
+    OPTION_DB,
+    OPTION_TLS,
+    OPTION_JSON,
+    OPTION_TIMEOUT,
+    OPTION_BY,
+    OPTION_REASON,
+    OPTION_AT,
+    OPTION_VERSION
+};
+
+static const struct option  options_known[] = {
+    { "redis", required_argument, NULL, OPTION_REDIS },
+    { "prefix", required_argument, NULL, OPTION_PREFIX },
+    { "redis-user", required_argument, NULL, OPTION_USER },
+    { "redis-password-file", required_argument, NULL, OPTION_PASSWORD },
+    { "redis-db", required_argument, NULL, OPTION_DB },
+    { "redis-tls-ca", required_argument, NULL, OPTION_TLS },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
+    { "by", required_argument, NULL, OPTION_BY },
+    { "reason", required_argument, NULL, OPTION_REASON },
+    { "at", required_argument, NULL, OPTION_AT },
+    { "follow", no_argument, NULL, 'f' },
+    { "lines", required_argument, NULL, 'n' },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, OPTION_VERSION },
+    { NULL, 0, NULL, 0 }
+};
+
+static const char  options_help[] =
+"NAME\n"
+"  oscpctl - look at and command an OSCP Flexibility Provider\n"
+"\n"
+"SYNOPSIS\n"
+"  oscpctl [OPTION...] COMMAND [ARGUMENT...]\n"
+"\n"
+"COMMANDS THAT SHOW\n"
+"  status        what there is and how it does: workers, connections, groups\n"
+"                with the value that the site reads, open incidents\n"
+"  show NAME     all that is known of a connection, group, scope or circuit\n"
+"  explain SCOPE why the site may draw what it may draw: which rule, which\n"
+"                forecast, which bound of the circuit, since when, and what\n"
+"                comes next.  --at TIME asks about another moment: a past one\n"
+"                is told from the audit, a future one from what is known now.\n"
+"                Works without a living worker\n"
+"  incidents     the open incidents\n"
+"  events        the latest entries of the audit; -f: and the coming ones\n"
+"\n"
+"COMMANDS THAT CHANGE SOMETHING\n"
+"  connect CONN  give control to the grid operator (again)\n"
+"  disconnect CONN\n"
+"                take it back: forecasts are forgotten, the circuits return\n"
+"                to local control, until `connect`, whatever the peer sends\n"
+"  disable CONN [GROUP]\n"
+"                out of service: no messages are exchanged, local control;\n"
+"                forecasts are kept\n"
+"  enable CONN [GROUP]\n"
+"                in service again\n"
+"  They wait until a worker has carried them out.\n"
+"\n"
+"OPTIONS\n"
+"  --redis ADDRESS\n"
+"                unix:/PATH, HOST[:PORT] or [IPv6]:PORT; default: OSCP_REDIS\n"
+"                in the environment, else 127.0.0.1:6379\n"
+"  --prefix PREFIX\n"
+"                what every key begins with; default oscp:\n"
+"  --redis-user NAME, --redis-password-file FILE\n"
+"                how to log in there\n"
+"  --redis-db N  the Redis database; default 0\n"
+"  --redis-tls-ca FILE\n"
+"                TLS to Redis (not in this build)\n"
+"  --json        one JSON document (events: one for each) instead of text;\n"
+"                times in UTC, powers in watts\n"
+"  --at TIME     explain: RFC 3339, or local HH:MM[:SS] of today, or\n"
+"                \"YYYY-MM-DD HH:MM[:SS]\"\n"
+"  -f, --follow  events: go on printing\n"
+"  -n, --lines N events: how many of the latest; default 20; `all`\n"
+"  --timeout TIME\n"
+"                how long to wait for the outcome: 10s (default), 500ms, 1m\n"
+"  --by NAME     who commands, for the audit; default: your user name\n"
+"  --reason TEXT why, for the audit\n"
+"  -h, --help    this text\n"
+"  --version     the version\n"
+"\n"
+"EXIT STATUS\n"
+"  0  done; of a command also: there was nothing to be changed\n"
+"  1  failed, refused, not found, or no outcome in time\n"
+"  2  the command line is wrong\n"
+"\n"
+"ENVIRONMENT\n"
+"  OSCP_REDIS    the address of Redis\n"
+"  NO_COLOR      not empty: no colours; there are none without a terminal\n"
+"  TZ            the time zone of what people read\n"
+"\n"
+"EXAMPLES\n"
+"  oscpctl status\n"
+"  oscpctl explain depot-1 --at 02:45\n"
+"  oscpctl disconnect vector --reason 'work on the incomer'\n"
+"  oscpctl --redis unix:/run/redis/redis.sock events -f --json\n";
+
+
+static int
+options_wrong(const char *what, const char *value)
+{
+    worker_ctl_out_error("%s%s%s%s; see oscpctl --help", what,
+                         value ? " \"" : "", value ? value : "",
+                         value ? "\"" : "");
+
+    return WORKER_CTL_EXIT_USAGE;
+}
+
+
+static int
+options_address(struct worker_ctl_options *o, const char *text)
+{
+    oscp_error_t  err;
+
+    o->store.text = text;
+
+    if (oscp_address_parse(text, strlen(text), &o->store.address, &err)
+        != OSCP_OK)
+    {
+        worker_ctl_out_error("--redis %s: %s", text, err.text);
+        return WORKER_CTL_EXIT_USAGE;
+    }
+
+    return o->store.address.kind != OSCP_ADDRESS_SENTINEL ? -1
+           : options_wrong("Sentinel is not supported by this version:", text);
+}
+
+
+static int
+options_number(const char *text, unsigned max, unsigned *n)
+{
+    char           *end;
+    unsigned long   value;
+
+    if (*text < '0' || *text > '9') {
+        return -1;
+    }
+
+    errno = 0;
+    value = strtoul(text, &end, 10);
+
+    if (errno != 0 || *end != '\0' || value > max) {
+        return -1;
+    }
+
+    *n = (unsigned) value;
+
+    return 0;
+}
+
+
+/* Goes into the audit and onto screens: one line, not too long. */
+static int
+options_audit(const char *text, size_t max)
+{
+    char    clean[OPTIONS_REASON_MAX + 1];
+    size_t  len = strlen(text);
+
+    if (len > max) {
+        return -1;
+    }
+
+    worker_ctl_out_clean(text, len, clean, sizeof(clean));
+
+    return strcmp(text, clean) == 0 ? 0 : -1;
+}
+
+
+static int
+options_redis(struct worker_ctl_options *o, int option, const char *value)
+{
+    switch (option) {
+
+    case OPTION_REDIS:
+        return options_address(o, value);
+
+    case OPTION_USER:
+        o->store.user = value;
+        return -1;
+
+    case OPTION_PASSWORD:
+        o->store.password_file = value;
+        return -1;
+
+    case OPTION_DB:
+        if (options_number(value, INT32_MAX, &o->store.db) == -1) {
+            return options_wrong("--redis-db must be a number, not", value);
+        }
+        return -1;
+
+    case OPTION_TLS:
+        return options_wrong("--redis-tls-ca: this build speaks no TLS to "
+                             "Redis", NULL);
+
+    default:
+        if (strlen(value) > OSCP_PREFIX_MAX) {
+            return options_wrong("--prefix is too long:", value);
+        }
+        o->prefix = value;
+        return -1;
+    }
+}
+
+
+/* `used` gathers which options were given that only some commands take. */
+static int
+options_command(struct worker_ctl_options *o, int option, const char *value,
+    unsigned *used)
+{
+    switch (option) {
+
+    case OPTION_JSON:
+        *used |= WORKER_CTL_TAKES_JSON;
+        o->json = 1;
+        return -1;
+
+    case OPTION_TIMEOUT:
+        *used |= WORKER_CTL_TAKES_SEND;
+        return worker_ctl_text_read_span(value, &o->timeout_ms) == 0 ? -1
+               : options_wrong("--timeout must be a time like 10s, not", value);
+
+    case OPTION_BY:
+        *used |= WORKER_CTL_TAKES_SEND;
+        if (*value == '\0' || options_audit(value, sizeof(o->by) - 1) == -1) {
+            return options_wrong("--by must be a name of up to 63 bytes, not",
+                                 value);
+        }
+        snprintf(o->by, sizeof(o->by), "%s", value);
+        return -1;
+
+    case OPTION_REASON:
+        *used |= WORKER_CTL_TAKES_SEND;
+        o->reason = value;
+        return options_audit(value, OPTIONS_REASON_MAX) == 0 ? -1
+               : options_wrong("--reason must be one line of up to 500 bytes",
+                               NULL);
+
+    case OPTION_AT:
+        *used |= WORKER_CTL_TAKES_AT;
+        return worker_ctl_text_read_time(value, worker_clock_wall(), &o->at_ms)
+               == 0 ? -1
+               : options_wrong("--at must be RFC 3339, HH:MM[:SS] or "
+                               "YYYY-MM-DD HH:MM[:SS], not", value);
+
+    case 'f':
+        *used |= WORKER_CTL_TAKES_FOLLOW;
+        o->follow = 1;
+        return -1;
+
+    default:
+        *used |= WORKER_CTL_TAKES_FOLLOW;
+        if (strcmp(value, "all") == 0) {
+            o->lines = WORKER_CTL_LINES_ALL;
+            return -1;
+        }
+        return options_number(value, OPTIONS_LINES_MAX, &o->lines) == 0
+               && o->lines > 0 ? -1
+               : options_wrong("--lines must be a number or all, not", value);
+    }
+}
+
+
+/* The operator who became root is meant, not root. */
+static void
+options_default_by(struct worker_ctl_options *o)
+{
+    const char           *sudo = getenv("SUDO_USER");
+    const struct passwd  *user = getpwuid(getuid());
+
+    if (getuid() == 0 && sudo != NULL && *sudo != '\0') {
+        worker_ctl_out_clean(sudo, strlen(sudo), o->by, sizeof(o->by));
+
+    } else if (user != NULL) {
+        worker_ctl_out_clean(user->pw_name, strlen(user->pw_name), o->by,
+                             sizeof(o->by));
+
+    } else {
+        snprintf(o->by, sizeof(o->by), "uid %lu", (unsigned long) getuid());
+    }
+}
+
+
+static int
+options_finish(struct worker_ctl_options *o, int argc, char **argv,
+    const struct worker_ctl_command *commands, unsigned used)
+{
+    const char                       *name;
+    const struct worker_ctl_command  *c = commands;
+
+    if (argc == 0) {
+        return options_wrong("a command is missing", NULL);
+    }
+
+    name = argv[0];
+    while (c->name != NULL && strcmp(c->name, name) != 0) {
+        c++;
+    }
+
+    if (c->name == NULL) {
+        return options_wrong("there is no command", name);
+    }
+
+    o->command = c;
+    o->argc = argc - 1;
+    o->argv = argv + 1;
+
+    if (o->argc < c->least || o->argc > c->most) {
+        worker_ctl_out_error("usage: oscpctl %s%s%s; see oscpctl --help", name,
+                             *c->arguments ? " " : "", c->arguments);
+        return WORKER_CTL_EXIT_USAGE;
+    }
+
+    if (used & ~c->takes) {
+        return options_wrong(used & ~c->takes & WORKER_CTL_TAKES_AT
+                             ? "--at is for explain only, not for"
+                             : used & ~c->takes & WORKER_CTL_TAKES_FOLLOW
+                             ? "-f and -n are for events only, not for"
+                             : "--timeout, --by and --reason are not for",
+                             name);
+    }
+
+    if (o->store.user != NULL && o->store.password_file == NULL) {
+        return options_wrong("--redis-user needs --redis-password-file", NULL);
+    }
+
+    return -1;
+}
+
+
+int
+worker_ctl_options_read(struct worker_ctl_options *o, int argc, char **argv,
+    const struct worker_ctl_command *commands)
+{
+    int          option, rc;
+    unsigned     used = 0;
+    const char  *address = getenv("OSCP_REDIS");
+
+    memset(o, 0, sizeof(*o));
+    o->prefix = OSCP_PREFIX_DEFAULT;
+    o->lines = OPTIONS_LINES;
+    o->timeout_ms = OPTIONS_TIMEOUT_MS;
+    o->at_ms = OSCP_TIME_NONE;
+    o->reason = "";
+    options_default_by(o);
+
+    while ((option = getopt_long(argc, argv, "fn:h", options_known, NULL))
+           != -1)
+    {
+        if (option == 'h') {
+            fputs(options_help, stdout);
+            return WORKER_CTL_EXIT_DONE;
+        }
+
+        if (option == OPTION_VERSION) {
+            printf("oscpctl %s\n", WORKER_VERSION);
+            return WORKER_CTL_EXIT_DONE;
+        }
+
+        /* getopt has told what is wrong */
+        if (option == '?') {
+            return WORKER_CTL_EXIT_USAGE;
+        }
+
+        rc = option >= OPTION_REDIS && option <= OPTION_TLS
+             ? options_redis(o, option, optarg)
+             : options_command(o, option, optarg, &used);
+        if (rc != -1) {
+            return rc;
+        }
+    }
+
+    if (o->store.text == NULL) {
+        rc = options_address(o, address != NULL && *address != '\0'
+                                ? address : OPTIONS_ADDRESS);
+        if (rc != -1) {
+            return rc;
+        }
+    }
+
+    return options_finish(o, argc - optind, argv + optind, commands, used);
+}
