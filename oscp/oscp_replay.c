@@ -326,6 +326,20 @@ oscp_replay_situation(const oscp_replay_group_t *g, oscp_situation_t *s)
 }
 
 
+void
+oscp_replay_envelope_copy(oscp_replay_envelope_t *to,
+    const oscp_replay_envelope_t *from)
+{
+    int  i;
+
+    *to = *from;
+
+    for (i = 0; i < OSCP_DIRECTION_COUNT; i++) {
+        to->decision.limits[i].req = to->reqs[i];
+    }
+}
+
+
 static int
 oscp_replay_close(double a, double b)
 {

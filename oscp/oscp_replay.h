@@ -1,21 +1,22 @@
 /*
  * The audit, replayed: from the entries of the `events` stream, taken in their
  * order, follows what each group's decision depended on at that time, so that
- * oscp_decide() can be asked again (design, section 2: "a recorded stream can be
- * replayed to the same decisions").
+ * oscp_decide() can be asked again (design, section 2: "a recorded stream can
+ * be replayed to the same decisions").
  *
  * What the events must hold for that (`data` is one JSON object each):
  *
  *   config    conn, or conn and group.  data: old, new.  Without old it is new,
  *             and new holds all its members; without new it is gone; with both
- *             they hold the members that differ.  Members as in the documents of
- *             oscp:config; of a connection gap_policy counts, of a group all.
+ *             they hold the members that differ.  Members are those of the
+ *             documents in oscp:config; of a connection gap_policy counts, of a
+ *             group all.
  *   state     conn.  data: to, the state's word.  Reaching `disconnected` means
  *             that all forecasts were forgotten.
  *   command   conn, or conn and group.  data: op, outcome; one whose outcome is
  *             `done` counts.
- *   forecast  conn, group, at: its receipt.  data: type, req, blocks: the blocks
- *             of this message alone, in watts, [start, end, watts, phase, req].
+ *   forecast  conn, group, at: its receipt.  data: type, req, blocks: those of
+ *             this message alone, in watts, [start, end, watts, phase, req].
  *   envelope  conn, group, at.  data: the decision as it was written.
  *
  * Events with other words, and members with other names, are passed over.  A
@@ -36,7 +37,9 @@
  */
 #define OSCP_REPLAY_TOLERANCE_W   0.01
 
-/* Spans that ended longer ago than this are forgotten: no decision sees them. */
+/*
+ * Spans that ended longer ago than this are forgotten: no decision sees them.
+ */
 #define OSCP_REPLAY_KEEP_MS       3600000
 
 typedef struct oscp_replay_s  oscp_replay_t;
@@ -121,9 +124,13 @@ const oscp_replay_group_t *oscp_replay_each(const oscp_replay_t *r, size_t i);
  */
 int oscp_replay_situation(const oscp_replay_group_t *g, oscp_situation_t *s);
 
+/* Copies what was recorded; a plain copy would point into the original. */
+void oscp_replay_envelope_copy(oscp_replay_envelope_t *to,
+    const oscp_replay_envelope_t *from);
+
 /*
- * 1 when the decisions say the same but for what rounding in the audit explains,
- * else 0.  next_ms is not compared.
+ * 1 when the decisions say the same but for what rounding in the audit
+ * explains, else 0.  next_ms is not compared.
  */
 int oscp_replay_same(const oscp_decision_t *a, const oscp_decision_t *b);
 

@@ -45,7 +45,9 @@ oscp_replay_colour(int value)
 }
 
 
-/* 1 when a member changes: to what `new` has, or, `old` alone having it, away. */
+/*
+ * 1 when a member changes: to what `new` has, or, `old` alone having it, away.
+ */
 static int
 oscp_replay_changes(const cJSON *old, const cJSON *new, const char *name)
 {
@@ -73,8 +75,8 @@ oscp_replay_binding_names(const cJSON *old, const cJSON *new,
             continue;
         }
 
-        rc = oscp_replay_read_name(new, "$.new", members[i].name, members[i].text,
-                              err);
+        rc = oscp_replay_read_name(new, "$.new", members[i].name,
+                                   members[i].text, err);
         if (rc != OSCP_OK) {
             return rc;
         }
@@ -93,19 +95,19 @@ oscp_replay_binding_powers(const cJSON *old, const cJSON *new,
 
     if (oscp_replay_changes(old, new, "rated_w")) {
         rc = oscp_replay_read_number(new, "$.new", "rated_w", &has, &b->rated_w,
-                                err);
+                                     err);
         b->has_rated = has != 0;
     }
 
     if (rc == OSCP_OK && oscp_replay_changes(old, new, "safe_default_w")) {
         rc = oscp_replay_read_number(new, "$.new", "safe_default_w", &has,
-                                &b->safe_default_w, err);
+                                     &b->safe_default_w, err);
         b->has_safe_default = has != 0;
     }
 
     if (rc == OSCP_OK && oscp_replay_changes(old, new, "voltage_v")) {
-        rc = oscp_replay_read_number(new, "$.new", "voltage_v", &has, &b->voltage_v,
-                                err);
+        rc = oscp_replay_read_number(new, "$.new", "voltage_v", &has,
+                                     &b->voltage_v, err);
     }
 
     return rc;
@@ -238,17 +240,17 @@ oscp_replay_limit(const cJSON *data, const char *name, oscp_limit_t *limit,
     snprintf(path, sizeof(path), "$.%s", name);
 
     if ((rc = oscp_replay_read_word(item, path, "mode", oscp_replay_mode, &mode,
-                               err)) != OSCP_OK
+                                    err)) != OSCP_OK
         || (rc = oscp_replay_read_word(item, path, "reason", oscp_replay_reason,
-                                  &reason, err)) != OSCP_OK
+                                       &reason, err)) != OSCP_OK
         || (rc = oscp_replay_read_word(item, path, "source", oscp_replay_source,
-                                  &source, err)) != OSCP_OK
+                                       &source, err)) != OSCP_OK
         || (rc = oscp_replay_read_number(item, path, "row", &has, &row, err))
            != OSCP_OK
-        || (rc = oscp_replay_read_time(item, path, "from", &limit->from_ms, err))
-           != OSCP_OK
+        || (rc = oscp_replay_read_time(item, path, "from", &limit->from_ms,
+                                       err)) != OSCP_OK
         || (rc = oscp_replay_read_number(item, path, "limit_w", &has,
-                                    &limit->limit_w, err)) != OSCP_OK)
+                                         &limit->limit_w, err)) != OSCP_OK)
     {
         return rc;
     }
@@ -295,13 +297,13 @@ oscp_replay_circuit(const cJSON *data, oscp_replay_envelope_t *e,
         return OSCP_OK;
     }
 
-    rc = oscp_replay_read_word(data, "$", "control", oscp_replay_control, &control,
-                          err);
+    rc = oscp_replay_read_word(data, "$", "control", oscp_replay_control,
+                               &control, err);
     d->control = (oscp_control_t) control;
 
     return rc != OSCP_OK ? rc
            : oscp_replay_read_number(data, "$", "available_capacity_w", &has,
-                                &d->available_capacity_w, err);
+                                     &d->available_capacity_w, err);
 }
 
 
@@ -318,11 +320,11 @@ oscp_replay_data_envelope(const cJSON *data, oscp_ms_t at_ms,
     d = &read.decision;
 
     if ((rc = oscp_replay_read_word(data, "$", "mode", oscp_replay_mode, &mode,
-                               err)) != OSCP_OK
+                                    err)) != OSCP_OK
         || (rc = oscp_replay_read_word(data, "$", "reason", oscp_replay_reason,
-                                  &reason, err)) != OSCP_OK
+                                       &reason, err)) != OSCP_OK
         || (rc = oscp_replay_read_word(data, "$", "colour", oscp_replay_colour,
-                                  &colour, err)) != OSCP_OK
+                                       &colour, err)) != OSCP_OK
         || (rc = oscp_replay_limit(data, "import",
                                    &d->limits[OSCP_DIRECTION_IMPORT],
                                    read.reqs[OSCP_DIRECTION_IMPORT], err))
@@ -337,7 +339,7 @@ oscp_replay_data_envelope(const cJSON *data, oscp_ms_t at_ms,
         || (rc = oscp_replay_read_time(data, "$", "until", &d->next_ms, err))
            != OSCP_OK
         || (rc = oscp_replay_read_number(data, "$", "optimum_w", &has,
-                                    &d->optimum_w, err)) != OSCP_OK)
+                                         &d->optimum_w, err)) != OSCP_OK)
     {
         return rc;
     }
@@ -350,11 +352,7 @@ oscp_replay_data_envelope(const cJSON *data, oscp_ms_t at_ms,
                       || d->limits[OSCP_DIRECTION_EXPORT].has_limit;
     read.at_ms = at_ms;
 
-    *e = read;
-    e->decision.limits[OSCP_DIRECTION_IMPORT].req
-        = e->reqs[OSCP_DIRECTION_IMPORT];
-    e->decision.limits[OSCP_DIRECTION_EXPORT].req
-        = e->reqs[OSCP_DIRECTION_EXPORT];
+    oscp_replay_envelope_copy(e, &read);
 
     return OSCP_OK;
 }

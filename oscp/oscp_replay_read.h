@@ -1,8 +1,8 @@
 /*
  * Members of JSON objects, read with their errors.  Internal to the replay.
  *
- * `object` may be NULL or no object: then every member is absent.  `path` is the
- * object's, "$.new"; errors name the member.
+ * `object` may be NULL or no object: then every member is absent.  `path` is
+ * the object's, "$.new"; errors name the member.
  */
 
 #ifndef OSCP_REPLAY_READ_H

@@ -18,8 +18,8 @@ struct oscp_replay_s {
 };
 
 /*
- * The connection or group of that name (at most OSCP_NAME_MAX bytes), made where
- * it is not there yet.  NULL without memory.
+ * The connection or group of that name (at most OSCP_NAME_MAX bytes), made
+ * where it is not there yet.  NULL without memory.
  */
 oscp_replay_connection_t *oscp_replay_table_connection(oscp_replay_t *r,
     const char *name);

@@ -155,8 +155,9 @@ recorded_day(void)
 
     controlled();
     envelope(DAY "02:00:00.003Z",
-             "{\"mode\":\"normal\",\"colour\":\"green\",\"reason\":\"forecast\","
-             "\"row\":3,\"source\":\"forecast\",\"req\":\"r1\",\"scope\":"
+             "{\"mode\":\"normal\",\"colour\":\"green\",\"reason\":"
+             "\"forecast\",\"row\":3,\"source\":\"forecast\",\"req\":\"r1\","
+             "\"scope\":"
              "\"depot-1\",\"circuit\":\"incomer-1\",\"control\":\"oscp\","
              "\"available_capacity_w\":120000,\"until\":\"" DAY
              "02:15:00.000Z\",\"import\":{\"row\":3,\"mode\":\"normal\","
@@ -168,8 +169,9 @@ recorded_day(void)
     is_str(group()->recorded.scope, "depot-1", "for its scope");
 
     envelope(DAY "02:15:00.001Z",
-             "{\"mode\":\"normal\",\"colour\":\"green\",\"reason\":\"forecast\","
-             "\"row\":3,\"source\":\"forecast\",\"req\":\"r1\",\"scope\":"
+             "{\"mode\":\"normal\",\"colour\":\"green\",\"reason\":"
+             "\"forecast\",\"row\":3,\"source\":\"forecast\",\"req\":\"r1\","
+             "\"scope\":"
              "\"depot-1\",\"circuit\":\"incomer-1\",\"control\":\"oscp\","
              "\"available_capacity_w\":90000.125,\"import\":{\"row\":3,"
              "\"mode\":\"normal\",\"reason\":\"forecast\",\"source\":"
@@ -185,7 +187,8 @@ recorded_day(void)
              "\"control\":\"fallback\",\"available_capacity_w\":80000,"
              "\"import\":{\"row\":4,\"mode\":\"fallback\",\"reason\":"
              "\"liveness_lost\",\"source\":\"fallback\",\"limit_w\":80000,"
-             "\"req\":\"f1\",\"from\":\"" DAY "02:00:00.000Z\"}," NO_EXPORT "}");
+             "\"req\":\"f1\",\"from\":\"" DAY "02:00:00.000Z\"},"
+             NO_EXPORT "}");
     envelope(DAY "03:00:00.000Z",
              "{\"mode\":\"fallback\",\"colour\":\"yellow\",\"reason\":"
              "\"liveness_lost\",\"row\":5,\"source\":\"gap_policy\",\"scope\":"
@@ -407,9 +410,9 @@ long_run(void)
     for (i = 0; i < 96 * 92; i++, at += 900000) {
         oscp_time_format(at, from);
         oscp_time_format(at + 900000, until);
-        snprintf(data, sizeof(data), "{\"type\":\"CONSUMPTION\",\"req\":\"q%d\","
-                 "\"blocks\":[[\"%s\",\"%s\",%d,\"ALL\",\"q%d\"]]}", i, from,
-                 until, i, i);
+        snprintf(data, sizeof(data), "{\"type\":\"CONSUMPTION\","
+                 "\"req\":\"q%d\",\"blocks\":[[\"%s\",\"%s\",%d,"
+                 "\"ALL\",\"q%d\"]]}", i, from, until, i, i);
         bad += take("forecast", "DEPOT01", from, data) != OSCP_OK;
     }
     is_int(bad, 0, "8,832 forecasts were taken");
