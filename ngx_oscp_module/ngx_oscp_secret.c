@@ -9,6 +9,9 @@
 
 #include "ngx_oscp_secret.h"
 
+/* A newline of two bytes, and one more so that "too long" can be told. */
+#define NGX_OSCP_SECRET_ROOM  (NGX_OSCP_SECRET_MAX + 3)
+
 
 static ngx_int_t ngx_oscp_secret_load(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *value);
@@ -61,7 +64,6 @@ ngx_oscp_secret_mistake(ngx_conf_t *cf, ngx_err_t err, ngx_str_t *name,
 }
 
 
-/* One byte more than allowed is read, so that "too long" can be told. */
 static ngx_int_t
 ngx_oscp_secret_load(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value)
 {
@@ -69,7 +71,7 @@ ngx_oscp_secret_load(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value)
     ngx_fd_t   fd;
     ngx_err_t  err;
 
-    value->data = ngx_alloc(NGX_OSCP_SECRET_FILE_MAX + 1, cf->log);
+    value->data = ngx_alloc(NGX_OSCP_SECRET_ROOM + 1, cf->log);
     if (value->data == NULL) {
         return NGX_ERROR;
     }
@@ -83,9 +85,9 @@ ngx_oscp_secret_load(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value)
     n = 0;
     err = 0;
 
-    while (value->len <= NGX_OSCP_SECRET_FILE_MAX) {
+    while (value->len < NGX_OSCP_SECRET_ROOM) {
         n = ngx_read_fd(fd, value->data + value->len,
-                        NGX_OSCP_SECRET_FILE_MAX + 1 - value->len);
+                        NGX_OSCP_SECRET_ROOM - value->len);
         if (n <= 0) {
             err = (n < 0) ? ngx_errno : 0;
             break;
@@ -116,10 +118,6 @@ ngx_oscp_secret_trim(ngx_str_t *value)
 {
     size_t  i;
 
-    if (value->len > NGX_OSCP_SECRET_FILE_MAX) {
-        return "is longer than 4096 bytes";
-    }
-
     if (value->len && value->data[value->len - 1] == LF) {
         value->len--;
 
@@ -130,6 +128,10 @@ ngx_oscp_secret_trim(ngx_str_t *value)
 
     if (value->len == 0) {
         return "is empty";
+    }
+
+    if (value->len > NGX_OSCP_SECRET_MAX) {
+        return "holds more than 4096 bytes";
     }
 
     for (i = 0; i < value->len; i++) {
@@ -152,7 +154,7 @@ void
 ngx_oscp_secret_wipe(ngx_str_t *value)
 {
     if (value->data) {
-        OPENSSL_cleanse(value->data, NGX_OSCP_SECRET_FILE_MAX + 1);
+        OPENSSL_cleanse(value->data, NGX_OSCP_SECRET_ROOM + 1);
         ngx_free(value->data);
     }
 

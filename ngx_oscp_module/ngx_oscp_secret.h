@@ -10,7 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#define NGX_OSCP_SECRET_FILE_MAX    4096    /* bytes in a secret file */
+#define NGX_OSCP_SECRET_MAX         4096    /* bytes of a secret */
 #define NGX_OSCP_SECRET_DIGEST_LEN  32
 
 /* A value that can be recognised and not be read back. */

@@ -16,7 +16,9 @@
 #                 of the same name; "Name:" alone leaves one out
 #   redis         commands for Redis before nginx starts, one a line
 #   published     commands for Redis once nginx has published, before requests
-#   redis_check   lines "COMMAND => REPLY" that hold after each request
+#   published_key the key to wait for, oscp:config by default
+#   redis_check   lines "COMMAND => REPLY" that hold after each request; an
+#                 array: such lines for each request
 #
 # Every block also checks that nothing in the error log is an alert or a
 # sanitizer's report, and that nginx ends without one.
@@ -167,7 +169,11 @@ sub prepare {
     $block->set_value('config',
         'location /oscp/fp/2.0/ { oscp_endpoint vector; }')
         unless defined $block->config;
-    return if defined $block->must_die;
+    if (defined $block->must_die) {
+        $block->set_value('suppress_stderr', 1);
+        $block->set_value('error_log', $block->error_log . "[emerg]\n");
+        return;
+    }
     $block->set_value('init', 'OSCP::Module::published($block)')
         unless defined $block->init;
     $block->set_value('more_headers', headers(scalar $block->headers, $id))
@@ -183,7 +189,10 @@ sub prepare {
 sub check {
     my ($block, undef, $i) = @_;
 
-    for my $line (grep { /\S/ } split /\n/, $block->redis_check // '') {
+    my $checks = $block->redis_check // '';
+
+    $checks = $checks->[$i] if ref $checks;
+    for my $line (grep { /\S/ } split /\n/, $checks) {
         my ($command, $want) = split / => /, $line, 2;
         Test::More::is(flat($redis->command(shellwords($command))), $want,
             $block->name . " - $command (request $i)");
@@ -195,7 +204,10 @@ sub check {
 sub published {
     my ($block) = @_;
 
-    wait_for(sub { $redis->command('EXISTS', 'oscp:config') }, 10)
+    my $key = $block->published_key // 'oscp:config';
+
+    chomp $key;
+    wait_for(sub { $redis->command('EXISTS', $key) }, 10)
         or die 'nginx does not publish';
     run_commands($block->published);
     return;

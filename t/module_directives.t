@@ -1,0 +1,223 @@
+# Goal: `nginx -t` finds every mistake in the directives outside a connection,
+# names the directive and the value, and needs no living Redis.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use OSCP::Module;
+use Test::Nginx::Socket 'no_plan';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: oscp_redis with a port that is none
+--- http_config
+oscp_redis 127.0.0.1:99999;
+--- must_die
+--- error_log
+"oscp_redis 127.0.0.1:99999" must be
+
+
+=== TEST 2: oscp_redis by a name that does not exist
+--- http_config
+oscp_redis no-such-host.invalid;
+--- must_die
+--- error_log
+"oscp_redis no-such-host.invalid" host not found
+
+
+=== TEST 3: oscp_redis twice
+--- main: oscp_redis 127.0.0.1;
+--- must_die
+--- error_log
+"oscp_redis 127.0.0.1" is there twice
+
+
+=== TEST 4: oscp_redis with an unknown parameter
+--- http_config
+oscp_redis 127.0.0.1 database=1;
+--- must_die
+--- error_log
+"oscp_redis database=1" must be user=, password_file=, db= or tls
+
+
+=== TEST 5: oscp_redis db=
+--- http_config
+oscp_redis 127.0.0.1 db=-1;
+--- must_die
+--- error_log
+"oscp_redis db=-1" must be the number of a database
+
+
+=== TEST 6: oscp_redis tls
+--- http_config
+oscp_redis 127.0.0.1 tls;
+--- must_die
+--- error_log
+"oscp_redis tls" is not possible: hiredis was built without TLS
+
+
+=== TEST 7: oscp_redis sentinel:
+--- http_config
+oscp_redis sentinel:main@127.0.0.1:26379;
+--- must_die
+--- error_log
+"oscp_redis sentinel:main@127.0.0.1:26379" is not supported yet
+
+
+=== TEST 8: oscp_redis user= without a password
+--- http_config
+oscp_redis 127.0.0.1 user=nginx;
+--- must_die
+--- error_log
+"oscp_redis nginx" has a user, and so needs password_file=
+
+
+=== TEST 9: oscp_redis password_file= that is not there
+--- http_config
+oscp_redis 127.0.0.1 password_file=/no/such/file;
+--- must_die
+--- error_log
+"oscp_redis": secret file "/no/such/file" cannot be opened (2: No such file or directory)
+
+
+=== TEST 10: oscp_redis_timeout
+--- main: oscp_redis_timeout 1ms;
+--- must_die
+--- error_log
+"oscp_redis_timeout 1ms" must be a time from 10ms to 60s
+
+
+=== TEST 11: oscp_redis_timeout that is no time
+--- main: oscp_redis_timeout soon;
+--- must_die
+--- error_log
+"oscp_redis_timeout soon" must be a time
+
+
+=== TEST 12: oscp_prefix with a brace
+--- main: oscp_prefix "os{c}p:";
+--- must_die
+--- error_log
+"oscp_prefix os{c}p:" must be 1 to 64 visible characters but { }
+
+
+=== TEST 13: oscp_prefix of 65 characters
+--- main eval: 'oscp_prefix ' . 'p' x 65 . ';'
+--- must_die
+--- error_log
+pppp" must be 1 to 64 visible characters
+
+
+=== TEST 14: oscp_shards 0
+--- main: oscp_shards 0;
+--- must_die
+--- error_log
+"oscp_shards 0" must be a number from 1 to 256
+
+
+=== TEST 15: oscp_shards 257
+--- main: oscp_shards 257;
+--- must_die
+--- error_log
+"oscp_shards 257" must be a number from 1 to 256
+
+
+=== TEST 16: oscp_backlog that is no number
+--- main: oscp_backlog many;
+--- must_die
+--- error_log
+"oscp_backlog many" must be a number from 1 to 100000000
+
+
+=== TEST 17: oscp_backlog twice
+--- main: oscp_backlog 1; oscp_backlog 2;
+--- must_die
+--- error_log
+"oscp_backlog 2" is there twice
+
+
+=== TEST 18: oscp_endpoint of no connection
+--- config
+location / { oscp_endpoint nobody; }
+--- must_die
+--- error_log
+"oscp_endpoint nobody" names no oscp_connection
+
+
+=== TEST 19: oscp_endpoint twice
+--- config
+location / { oscp_endpoint vector; oscp_endpoint vector; }
+--- must_die
+--- error_log
+"oscp_endpoint vector" is there twice
+
+
+=== TEST 20: oscp_connection twice
+--- main: oscp_connection vector { profile vector; peer https://p.example; accept header a b; }
+--- must_die
+--- error_log
+"oscp_connection vector" is there twice
+
+
+=== TEST 21: two connections with one scope
+--- main: oscp_connection other { profile vector; peer https://p.example; accept header a b; group G2 scope=depot-1; }
+--- must_die
+--- error_log
+its scope must not be that of group
+
+
+=== TEST 22: oscp_token is not there yet
+--- config
+location / { oscp_token vector; }
+--- must_die
+--- error_log
+"oscp_token vector" is not supported yet
+
+
+=== TEST 23: oscp_token_key_file is not there yet
+--- main: oscp_token_key_file /etc/oscp/token.key;
+--- must_die
+--- error_log
+"oscp_token_key_file /etc/oscp/token.key" is not supported yet
+
+
+=== TEST 24: all of it at once is good
+--- main
+oscp_redis_timeout 500ms;
+oscp_prefix a:;
+oscp_shards 2;
+oscp_backlog 10;
+--- published_key: a:config
+--- request
+POST /oscp/fp/2.0/heartbeat
+{}
+--- error_code: 204
+
+
+=== TEST 25: nothing of it at all
+--- http_config
+--- config
+location = /plain { return 200 plain; }
+--- init
+--- request
+GET /plain
+--- response_body chomp
+plain
+
+
+=== TEST 26: an empty configuration is published as well
+--- http_config
+oscp_redis unix:$TEST_NGINX_OSCP_REDIS;
+--- config
+location = /plain { return 200 plain; }
+--- request
+GET /plain
+--- response_body chomp
+plain
+--- redis_check
+HKEYS oscp:config => version shards
