@@ -1,0 +1,142 @@
+#!/usr/bin/env perl
+#
+# Goal: the configuration is in Redis before any message that was validated
+# under it; its version changes when and only when the configuration does;
+# what is removed disappears; and it comes back after Redis has lost its data.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use Test::More;
+
+use lib "$Bin/lib";
+use OSCP::Door;
+use OSCP::Process qw(wait_for);
+
+my $door = OSCP::Door->start(workers => 2);
+my $redis = $door->redis;
+my $version = $door->version;
+
+like($version, qr/^[0-9a-f]{16}$/, 'published at start');
+is_deeply([sort keys %{$redis->hash('oscp:config')}],
+    [qw(shards vector version)], 'a field for each connection, and two');
+is($redis->command('HGET', 'oscp:config', 'shards'), 1, 'the shards');
+is($door->document->{name}, 'vector', 'the document');
+is($door->document->{groups}[0]{rated_w}, 400000, 'with its groups');
+unlike(join(' ', %{$redis->hash('oscp:config')}),
+    qr/@{[OSCP::Door::TOKEN]}|@{[OSCP::Door::APIKEY]}/, 'holds no secret');
+
+subtest 'a reload without a change' => sub {
+    $redis->command('CONFIG', 'RESETSTAT');
+    ok($door->nginx->reload, 'reloaded');
+    is($door->post('heartbeat', '{}')->{status}, 204, 'serves');
+    is($door->version, $version, 'the version stays');
+    unlike($redis->command('INFO', 'commandstats'), qr/cmdstat_hset/,
+        'and nothing is written');
+};
+
+subtest 'a reload with a change' => sub {
+    $door->configure(settings => 'heartbeat_interval 15s;');
+    ok($door->nginx->reload, 'reloaded');
+    ok(wait_for(sub { $door->version ne $version }, 10), 'another version');
+    is($door->document->{heartbeat_interval_ms}, 15000, 'the new document');
+    $door->configure(settings => '');
+    ok($door->nginx->reload, 'back again');
+    ok(wait_for(sub { $door->version eq $version }, 10),
+        'equal configurations have equal versions');
+};
+
+subtest 'connections come and go' => sub {
+    $door->configure(main => 'oscp_connection other { profile generic;'
+        . ' peer https://other.example; accept header a b; }');
+    ok($door->nginx->reload, 'one more');
+    ok(wait_for(sub { $door->document('other') }, 10), 'is published');
+    my $both = $door->version;
+    $door->configure(main => '');
+    ok($door->nginx->reload, 'removed');
+    ok(wait_for(sub { !$door->document('other') }, 10), 'disappears');
+    is($door->version, $version, 'and the version is the old one');
+    isnt($both, $version, 'which differed');
+};
+
+subtest 'the order of blocks and lines is nothing' => sub {
+    my $other = 'oscp_connection a { profile generic;'
+        . ' peer https://a.example; accept header a b; }';
+    $door->configure(main => $other);
+    $door->nginx->reload;
+    ok(wait_for(sub { $door->version ne $version }, 10), 'before');
+    my $before = $door->version;
+    $door->configure(main => '', edit => sub { $_ .= $other });
+    $door->nginx->reload;
+    ok(wait_for(sub { $door->nginx->children == 2 }, 10), 'behind');
+    is($door->post('heartbeat', '{}')->{status}, 204, 'serves');
+    is($door->version, $before, 'the same version');
+    $door->configure(edit => undef);
+    $door->nginx->reload;
+    ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
+};
+
+subtest 'shards are part of it' => sub {
+    $door->configure(main => 'oscp_shards 4;');
+    $door->nginx->reload;
+    ok(wait_for(sub { $door->version ne $version }, 10), 'another version');
+    is($redis->command('HGET', 'oscp:config', 'shards'), 4, 'published');
+    $door->configure(main => '');
+    $door->nginx->reload;
+    ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
+};
+
+subtest 'Redis loses its data' => sub {
+    $redis->command('FLUSHALL');
+    ok(wait_for(sub { ($door->version // '') eq $version }, 15),
+        'published again');
+    ok($door->document, 'whole');
+};
+
+subtest 'Redis restarts empty' => sub {
+    $redis->restart('KILL');
+    ok(wait_for(sub { ($door->version // '') eq $version }, 15),
+        'published again');
+    is($door->post('heartbeat', '{}')->{status}, 204, 'before any message');
+};
+
+subtest 'a hash that lost a field is written again on connecting' => sub {
+    $redis->command('HDEL', 'oscp:config', 'vector');
+    is($door->version, $version, 'although the version stands');
+    ok($door->nginx->reload, 'reloaded');
+    ok(wait_for(sub { $door->document }, 10), 'whole again');
+};
+
+subtest 'a worker that a reload has overtaken keeps silent' => sub {
+    # The old worker is kept alive by a request whose body does not end.
+    my $socket = $door->connect;
+    print {$socket} substr $door->request('heartbeat', '{"x":1}',
+        'Content-Length: 8'), 0, -1;
+    my @old = $door->nginx->children;
+    select undef, undef, undef, 0.1;
+    $door->configure(settings => 'heartbeat_interval 20s;');
+    ok($door->nginx->reload, 'reloaded');
+    ok(wait_for(sub { $door->version ne $version }, 10), 'the new version');
+    my $new = $door->version;
+    # All connections are cut: every process, the old one too, comes back.
+    $redis->command('CLIENT', 'KILL', 'TYPE', 'normal');
+    ok(wait_for(sub { connections($redis) >= 3 }, 10), 'all are back');
+    is($door->version, $new, 'the new version stands');
+    print {$socket} '1}';
+    is((OSCP::Door::response($socket) // {})->{status}, 204,
+        'and the old worker finishes its request');
+    $door->configure(settings => '');
+};
+
+$door->finish;
+done_testing();
+
+# Clients of Redis that are not this test.
+sub connections {
+    my ($server) = @_;
+    my @clients = grep { !/cmd=client/ }
+        split /\n/, $server->command('CLIENT', 'LIST');
+
+    return scalar @clients;
+}
