@@ -15,6 +15,7 @@
 
 
 #define WORKER_HTTP_IDLE_MAX   256L      /* connections kept while idle */
+#define WORKER_HTTP_GRACE_MS   500       /* libcurl has this to keep its word */
 
 
 struct worker_http {
@@ -31,11 +32,15 @@ struct worker_http_call {
     struct curl_slist        *headers;
     worker_http_done         *done;
     void                     *arg;
+    struct event             *watchdog;    /* ends what libcurl forgot */
     size_t                    received;    /* bytes of the answer's body */
     char                      error[CURL_ERROR_SIZE];
     struct worker_http_call  *next;
     struct worker_http_call **prev;
 };
+
+
+static CURLM *http_multi_create(struct worker_http *http);
 
 
 /*
@@ -82,6 +87,10 @@ http_call_free(struct worker_http_call *call)
         call->http->pending--;
     }
 
+    if (call->watchdog != NULL) {
+        event_free(call->watchdog);
+    }
+
     if (call->easy != NULL) {
         curl_multi_remove_handle(call->http->multi, call->easy);
         curl_easy_cleanup(call->easy);
@@ -101,7 +110,9 @@ http_finish(struct worker_http_call *call, CURLcode code)
     void                      *arg = call->arg;
     struct worker_http_result  result;
 
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (call->easy != NULL) {
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    }
 
     /* an answer whose body is longer than we care to read is still an answer */
     if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status > 0)) {
@@ -115,6 +126,20 @@ http_finish(struct worker_http_call *call, CURLcode code)
     result.status = status;
     result.error = error;
     done(arg, &result);
+}
+
+
+/*
+ * libcurl ends every request in time, unless it ran out of memory in the wrong
+ * moment: then nobody would ever hear of it.
+ */
+static void
+callback_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    (void) fd;
+    (void) what;
+
+    http_finish(arg, CURLE_OPERATION_TIMEDOUT);
 }
 
 
@@ -144,6 +169,33 @@ http_reap(struct worker_http *http)
 }
 
 
+/*
+ * After an error of its own (it can only be memory) libcurl's handle is not to
+ * be trusted any more: what is under way fails, and a new one takes its place.
+ */
+static void
+http_renew(struct worker_http *http)
+{
+    CURLM                    *fresh, *old = http->multi;
+    struct worker_http_call  *call;
+
+    fresh = http_multi_create(http);
+    if (fresh == NULL) {
+        return;
+    }
+
+    for (call = http->calls; call != NULL; call = call->next) {
+        curl_multi_remove_handle(old, call->easy);
+        curl_easy_cleanup(call->easy);
+        call->easy = NULL;
+        event_active(call->watchdog, EV_TIMEOUT, 0);
+    }
+
+    http->multi = fresh;
+    curl_multi_cleanup(old);
+}
+
+
 static void
 http_act(struct worker_http *http, curl_socket_t fd, int what)
 {
@@ -154,6 +206,8 @@ http_act(struct worker_http *http, curl_socket_t fd, int what)
     if (code != CURLM_OK) {
         worker_log(WORKER_LOG_ERROR, NULL, "libcurl: %s",
                    curl_multi_strerror(code));
+        http_renew(http);
+        return;
     }
 
     http_reap(http);
@@ -335,6 +389,7 @@ worker_http_post(struct worker_http *http,
     const struct worker_http_request *request, worker_http_done *done,
     void *arg)
 {
+    struct timeval            tv;
     struct worker_http_call  *call;
 
     call = calloc(1, sizeof(*call));
@@ -346,8 +401,12 @@ worker_http_post(struct worker_http *http,
     call->done = done;
     call->arg = arg;
     call->easy = curl_easy_init();
+    call->watchdog = evtimer_new(http->base, callback_watchdog, call);
+    tv = worker_clock_timeval(request->timeout_ms + WORKER_HTTP_GRACE_MS);
 
-    if (call->easy == NULL || http_setup(call, request) == -1
+    if (call->easy == NULL || call->watchdog == NULL
+        || event_add(call->watchdog, &tv) == -1
+        || http_setup(call, request) == -1
         || curl_multi_add_handle(http->multi, call->easy) != CURLM_OK)
     {
         http_call_free(call);
@@ -382,11 +441,16 @@ worker_http_pending(const struct worker_http *http)
 }
 
 
-static int
-http_setup_multi(struct worker_http *http)
+static CURLM *
+http_multi_create(struct worker_http *http)
 {
     int     rc = 0;
-    CURLM  *multi = http->multi;
+    CURLM  *multi;
+
+    multi = curl_multi_init();
+    if (multi == NULL) {
+        return NULL;
+    }
 
     rc |= curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, http_want_socket)
           != CURLM_OK;
@@ -397,7 +461,12 @@ http_setup_multi(struct worker_http *http)
     rc |= curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, WORKER_HTTP_IDLE_MAX)
           != CURLM_OK;
 
-    return rc ? -1 : 0;
+    if (rc) {
+        curl_multi_cleanup(multi);
+        return NULL;
+    }
+
+    return multi;
 }
 
 
@@ -420,11 +489,9 @@ worker_http_create(struct event_base *base)
 
     http->base = base;
     http->timer = evtimer_new(base, callback_timer, http);
-    http->multi = curl_multi_init();
+    http->multi = http_multi_create(http);
 
-    if (http->timer == NULL || http->multi == NULL
-        || http_setup_multi(http) == -1)
-    {
+    if (http->timer == NULL || http->multi == NULL) {
         goto err2;
     }
 
