@@ -2,20 +2,25 @@
  * JSON Web Key Sets: read once per change of the file, never per request.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/param_build.h>
 
 #include <cjson/cJSON.h>
 
-#include "oscp_json.h"
+#include "oscp_json_check.h"
+
 #include "ngx_oscp_jwk.h"
 
 #define RSA_BITS_MIN      2048
 #define RSA_BITS_MAX      8192
+#define EXPONENT_BITS_MAX 64        /* what OpenSSL takes with long keys */
 #define NUMBER_SIZE       (RSA_BITS_MAX / 8 + 8)
 #define COORDINATE_SIZE   32
 #define ED25519_SIZE      32
@@ -39,6 +44,7 @@ typedef struct {
     ngx_oscp_jwa_t   second;
     EVP_PKEY      *(*make)(const cJSON *key, const char **member);
 } ngx_oscp_jwk_kind_t;
+
 
 static EVP_PKEY *make_rsa(const cJSON *key, const char **member);
 static EVP_PKEY *make_ec(const cJSON *key, const char **member);
@@ -87,14 +93,19 @@ ngx_oscp_jwk_algorithm(const char *name, size_t len)
 static int
 sextet(char c)
 {
-    const char  *p;
-
-    if (c == '\0') {
-        return -1;
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
     }
 
-    p = strchr(alphabet, c);
-    return p ? (int) (p - alphabet) : -1;
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
 
@@ -215,7 +226,7 @@ make_from(const char *type, OSSL_PARAM_BLD *build)
 static EVP_PKEY *
 make_rsa(const cJSON *key, const char **member)
 {
-    int              n_len, e_len, bits;
+    int              n_len, e_len, e_good, bits;
     BIGNUM          *n, *e;
     EVP_PKEY        *pkey = NULL;
     unsigned char    n_bytes[NUMBER_SIZE], e_bytes[NUMBER_SIZE];
@@ -230,14 +241,16 @@ make_rsa(const cJSON *key, const char **member)
         return NULL;
     }
 
-    *member = "n";
     n = BN_bin2bn(n_bytes, n_len, NULL);
     e = BN_bin2bn(e_bytes, e_len, NULL);
     build = OSSL_PARAM_BLD_new();
     bits = n ? BN_num_bits(n) : 0;
+    e_good = e && BN_is_odd(e) && !BN_is_one(e)
+             && BN_num_bits(e) <= EXPONENT_BITS_MAX;
+    *member = e_good ? "n" : "e";
 
-    if (n && e && build && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX
-        && BN_is_odd(n) && BN_is_odd(e) && !BN_is_one(e)
+    if (n && e_good && build && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX
+        && BN_is_odd(n)
         && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1
         && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) == 1)
     {
@@ -332,6 +345,29 @@ kind_of(const cJSON *key)
 }
 
 
+/* The first member that is there with a type it must not have, or NULL. */
+static const char *
+mistyped(const cJSON *key)
+{
+    size_t        i;
+    const cJSON  *value;
+
+    static const char *const  strings[] = { "kty", "use", "alg", "kid" };
+
+    for (i = 0; i < COUNT(strings); i++) {
+        value = cJSON_GetObjectItemCaseSensitive(key, strings[i]);
+
+        if (value && !cJSON_IsString(value)) {
+            return strings[i];
+        }
+    }
+
+    value = cJSON_GetObjectItemCaseSensitive(key, "key_ops");
+
+    return (value && !cJSON_IsArray(value)) ? "key_ops" : NULL;
+}
+
+
 /* 1 when the key is meant for verifying signatures. */
 static int
 is_for_verifying(const cJSON *key)
@@ -368,6 +404,12 @@ take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
     ngx_oscp_jwk_t             *key = &set->keys[set->n];
     const ngx_oscp_jwk_kind_t  *kind = kind_of(json);
 
+    *member = mistyped(json);
+    if (*member) {
+        *must = "must be of the type that RFC 7517 says";
+        return -1;
+    }
+
     if (kind == NULL || !is_for_verifying(json)) {
         return 0;
     }
@@ -380,13 +422,15 @@ take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
 
     kid = string_member(json, "kid");
     *member = "kid";
-    if (kid && strlen(kid) > NGX_OSCP_JWK_KID_MAX) {
-        *must = "must be at most 128 bytes";
+    if (kid && (kid[0] == '\0' || strlen(kid) > NGX_OSCP_JWK_KID_MAX)) {
+        *must = "must be 1 to 128 bytes";
         return -1;
     }
     for (i = 0; kid && i < set->n; i++) {
-        if (strcmp(set->keys[i].kid, kid) == 0) {
-            *must = "must be unique in the set";
+        if (set->keys[i].alg == key->alg
+            && strcmp(set->keys[i].kid, kid) == 0)
+        {
+            *must = "must be unique among the keys of an algorithm";
             return -1;
         }
     }
@@ -464,7 +508,7 @@ ngx_oscp_jwks_read(const char *json, size_t len, oscp_error_t *err)
     root = cJSON_ParseWithLength(json, len);
 
     if (set == NULL || root == NULL) {
-        oscp_error_set(err, OSCP_ERR_NOMEM, "$", "no memory");
+        oscp_error_set(err, OSCP_ERR_NOMEM, "$", "must fit in memory");
         free(set);
         set = NULL;
 
@@ -474,6 +518,10 @@ ngx_oscp_jwks_read(const char *json, size_t len, oscp_error_t *err)
     }
 
     cJSON_Delete(root);
+
+    /* What stays in OpenSSL's queue would be reported as somebody else's. */
+    ERR_clear_error();
+
     return set;
 }
 

@@ -5,16 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/crypto.h>
-#include <openssl/ecdsa.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 
 #include <cjson/cJSON.h>
 
-#include "oscp_json.h"
+#include "oscp_json_check.h"
+
 #include "ngx_oscp_jwt.h"
 
 #define ES256_HALF       32
@@ -99,6 +102,18 @@ decode_object(const char *text, size_t len)
 }
 
 
+/* A string member: 1 and the text, 0 when absent, -1 when it is no string. */
+static int
+member_of(const cJSON *object, const char *name, const char **text)
+{
+    const cJSON  *value = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    *text = cJSON_GetStringValue(value);
+
+    return value == NULL ? 0 : *text ? 1 : -1;
+}
+
+
 /* "at+jwt", "JWT" or "application/at+jwt", in any case. */
 static int
 type_allowed(const char *typ)
@@ -110,7 +125,7 @@ type_allowed(const char *typ)
     size_t  i;
 
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (OPENSSL_strcasecmp(typ, types[i]) == 0) {
+        if (strcasecmp(typ, types[i]) == 0) {
             return 1;
         }
     }
@@ -122,6 +137,7 @@ type_allowed(const char *typ)
 static ngx_oscp_jwt_result_t
 read_header(parts_t *p)
 {
+    int                     typ_given, kid_given;
     cJSON                  *json;
     const char             *alg, *kid, *typ;
     ngx_oscp_jwt_result_t   rc = NGX_OSCP_JWT_OK;
@@ -132,8 +148,8 @@ read_header(parts_t *p)
     }
 
     alg = text_of(json, "alg");
-    kid = text_of(json, "kid");
-    typ = text_of(json, "typ");
+    typ_given = member_of(json, "typ", &typ);
+    kid_given = member_of(json, "kid", &kid);
     p->alg = alg ? ngx_oscp_jwk_algorithm(alg, strlen(alg))
                  : NGX_OSCP_JWA_NONE;
     p->kid[0] = '\0';
@@ -144,16 +160,15 @@ read_header(parts_t *p)
     } else if (cJSON_GetObjectItemCaseSensitive(json, "crit")) {
         rc = NGX_OSCP_JWT_CRITICAL;
 
-    } else if (typ && !type_allowed(typ)) {
+    } else if (typ_given && (typ == NULL || !type_allowed(typ))) {
         rc = NGX_OSCP_JWT_TYPE;
 
-    } else if ((kid && strlen(kid) > NGX_OSCP_JWK_KID_MAX)
-               || (kid == NULL
-                   && cJSON_GetObjectItemCaseSensitive(json, "kid")))
+    } else if (kid_given && (kid == NULL || kid[0] == '\0'
+                             || strlen(kid) > NGX_OSCP_JWK_KID_MAX))
     {
         rc = NGX_OSCP_JWT_KEY;
 
-    } else if (kid) {
+    } else if (kid_given) {
         strcpy(p->kid, kid);
     }
 
@@ -263,6 +278,10 @@ signature_holds(const char *token, const parts_t *p, EVP_PKEY *pkey)
                                 (const unsigned char *) token, p->signed_len)
                == 1;
     EVP_MD_CTX_free(ctx);
+
+    /* What stays in OpenSSL's queue would be reported as somebody else's. */
+    ERR_clear_error();
+
     return ok;
 }
 
@@ -475,6 +494,19 @@ ngx_oscp_jwt_verify(const char *token, size_t len, const ngx_oscp_jwks_t *set,
 }
 
 
+static int
+hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
 int
 ngx_oscp_jwt_key_parse(const char *line, size_t len, ngx_oscp_jwt_key_t *key)
 {
@@ -488,7 +520,7 @@ ngx_oscp_jwt_key_parse(const char *line, size_t len, ngx_oscp_jwt_key_t *key)
 
     memset(key, 0, sizeof(*key));
     for (i = 0; i < len; i++) {
-        value = OPENSSL_hexchar2int((unsigned char) line[i]);
+        value = hex_digit(line[i]);
         if (value < 0) {
             OPENSSL_cleanse(key, sizeof(*key));
             return -1;
@@ -496,7 +528,11 @@ ngx_oscp_jwt_key_parse(const char *line, size_t len, ngx_oscp_jwt_key_t *key)
         key->secret[i / 2] = (unsigned char) (key->secret[i / 2] << 4 | value);
     }
 
-    SHA256(key->secret, sizeof(key->secret), digest);
+    if (SHA256(key->secret, sizeof(key->secret), digest) == NULL) {
+        OPENSSL_cleanse(key, sizeof(*key));
+        return -1;
+    }
+
     for (i = 0; i < 8; i++) {
         snprintf(key->kid + 2 * i, 3, "%02x", digest[i]);
     }
@@ -585,7 +621,11 @@ ngx_oscp_jwt_sign(const ngx_oscp_jwt_claims_t *c,
         return 0;
     }
 
-    if ((used + (size_t) n + sizeof(mac) + 9) / 3 * 4 + 3 > size) {
+    /* Each part is padded by itself; two dots, and a NUL. */
+    if ((used + 2) / 3 * 4 + ((size_t) n + 2) / 3 * 4
+        + (sizeof(mac) + 2) / 3 * 4 + 3
+        > size)
+    {
         return 0;
     }
 
