@@ -21,6 +21,8 @@ typedef struct {
 
 
 static void ngx_http_oscp_limit_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_oscp_limit_whole(ngx_http_request_t *r,
+    ngx_str_t *body);
 static ngx_int_t ngx_http_oscp_limit_connect(const ngx_str_t *path);
 static void ngx_http_oscp_limit_reply(redisAsyncContext *ac, void *reply,
     void *data);
@@ -90,8 +92,6 @@ ngx_http_oscp_limit_handler(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
-    r->request_body_in_single_buf = 1;
-
     rc = ngx_http_read_client_request_body(r, ngx_http_oscp_limit_body);
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -114,7 +114,7 @@ ngx_http_oscp_limit_answer(ngx_http_request_t *r, ngx_uint_t status)
 static void
 ngx_http_oscp_limit_body(ngx_http_request_t *r)
 {
-    ngx_buf_t                   *b;
+    ngx_str_t                    body;
     const char                  *argv[5];
     size_t                       argvlen[5];
     redisAsyncContext           *ac;
@@ -122,15 +122,13 @@ ngx_http_oscp_limit_body(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oscp_limit_module);
 
-    if (r->request_body->bufs == NULL
-        || r->request_body->bufs->buf->in_file)
-    {
-        ngx_http_oscp_limit_answer(r, NGX_HTTP_BAD_REQUEST);
+    if (lcf->path.len == 0) {
+        ngx_http_oscp_limit_answer(r, NGX_HTTP_NO_CONTENT);
         return;
     }
 
-    if (lcf->path.len == 0) {
-        ngx_http_oscp_limit_answer(r, NGX_HTTP_NO_CONTENT);
+    if (ngx_http_oscp_limit_whole(r, &body) != NGX_OK) {
+        ngx_http_oscp_limit_answer(r, NGX_HTTP_BAD_REQUEST);
         return;
     }
 
@@ -143,17 +141,15 @@ ngx_http_oscp_limit_body(ngx_http_request_t *r)
         ac = ngx_http_oscp_limit_event.ac;
     }
 
-    b = r->request_body->bufs->buf;
-
     argv[0] = "XADD";
     argv[1] = "limit";
     argv[2] = "*";
     argv[3] = "body";
-    argv[4] = (char *) b->pos;
+    argv[4] = (char *) body.data;
     argvlen[0] = argvlen[3] = 4;
     argvlen[1] = 5;
     argvlen[2] = 1;
-    argvlen[4] = b->last - b->pos;
+    argvlen[4] = body.len;
 
     if (redisAsyncCommandArgv(ac, ngx_http_oscp_limit_reply, r, 5, argv,
                               argvlen)
@@ -161,6 +157,45 @@ ngx_http_oscp_limit_body(ngx_http_request_t *r)
     {
         ngx_http_oscp_limit_answer(r, NGX_HTTP_SERVICE_UNAVAILABLE);
     }
+}
+
+
+/* What came with the headers and what came after them, in one piece. */
+static ngx_int_t
+ngx_http_oscp_limit_whole(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    body->len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        if (cl->buf->in_file) {
+            return NGX_ERROR;
+        }
+        body->len += cl->buf->last - cl->buf->pos;
+    }
+
+    if (body->len == 0) {
+        return NGX_ERROR;
+    }
+
+    if (r->request_body->bufs->next == NULL) {
+        body->data = r->request_body->bufs->buf->pos;
+        return NGX_OK;
+    }
+
+    body->data = ngx_pnalloc(r->pool, body->len);
+    if (body->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = body->data;
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    return NGX_OK;
 }
 
 
