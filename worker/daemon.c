@@ -52,14 +52,14 @@ daemon_password(struct worker_daemon *d)
 {
     char  *password;
 
-    if (d->options->password_file == NULL) {
+    if (d->options->access.password_file == NULL) {
         return 0;
     }
 
-    password = worker_redis_password(d->options->password_file);
+    password = worker_redis_password(d->options->access.password_file);
     if (password == NULL) {
         worker_log(WORKER_LOG_ERROR, NULL, "Redis password file %s: %s",
-                   d->options->password_file, strerror(errno));
+                   d->options->access.password_file, strerror(errno));
         return -1;
     }
 
@@ -191,7 +191,7 @@ daemon_setup(struct worker_daemon *d)
     }
 
     worker_identity_make(d->id);
-    oscp_key_config(key, sizeof(key), d->options->prefix);
+    oscp_key_config(key, sizeof(key), d->options->access.prefix);
 
     d->timer = evtimer_new(d->base, callback_patience, d);
     d->http = worker_http_create(d->base);
@@ -205,7 +205,7 @@ daemon_setup(struct worker_daemon *d)
     d->shard_conf.base = d->base;
     d->shard_conf.http = d->http;
     d->shard_conf.redis = &d->redis;
-    d->shard_conf.prefix = d->options->prefix;
+    d->shard_conf.prefix = d->options->access.prefix;
     d->shard_conf.id = d->id;
     d->shard_conf.lease_ms = d->options->lease_ms;
     d->shard_conf.closed = callback_shard_closed;
@@ -232,9 +232,9 @@ worker_daemon_create(struct event_base *base,
 
     d->base = base;
     d->options = options;
-    d->redis.address = options->address;
-    d->redis.user = options->user;
-    d->redis.db = options->db;
+    d->redis.address = options->access.address;
+    d->redis.user = options->access.user;
+    d->redis.db = options->access.db;
 
     if (daemon_setup(d) == -1) {
         worker_daemon_free(d);

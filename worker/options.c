@@ -13,19 +13,12 @@
 #include "version.h"
 
 
-#define OPTIONS_REDIS_DEFAULT   "127.0.0.1:6379"
-#define OPTIONS_DB_MAX          65535
+#define OPTIONS_PROGRAM   "oscp-worker"
 
 
 typedef int option_setter(struct worker_options *o, const char *name,
     const char *value);
 
-static option_setter  options_set_redis;
-static option_setter  options_set_user;
-static option_setter  options_set_password_file;
-static option_setter  options_set_db;
-static option_setter  options_set_tls_ca;
-static option_setter  options_set_prefix;
 static option_setter  options_set_shards;
 static option_setter  options_set_lease;
 static option_setter  options_set_log_level;
@@ -38,17 +31,6 @@ static const struct {
     const char     *value;
     const char     *help;
 } options_table[] = {
-    { "redis", options_set_redis, "ADDRESS",
-      "unix:/PATH, HOST[:PORT] or [IPv6]:PORT; default: $OSCP_REDIS, else "
-      OPTIONS_REDIS_DEFAULT },
-    { "redis-user", options_set_user, "NAME", "the Redis user" },
-    { "redis-password-file", options_set_password_file, "FILE",
-      "its password; read again on SIGHUP" },
-    { "redis-db", options_set_db, "N", "the Redis database; default 0" },
-    { "redis-tls-ca", options_set_tls_ca, "FILE",
-      "TLS to Redis (not in this build)" },
-    { "prefix", options_set_prefix, "PREFIX",
-      "what every key begins with; default " OSCP_PREFIX_DEFAULT },
     { "shards", options_set_shards, "LIST|all",
       "shards to work for, as 0,2,4-7; default all" },
     { "lease", options_set_lease, "TIME",
@@ -58,65 +40,18 @@ static const struct {
     { "log-format", options_set_log_format, "F", "text or json; default text" },
 };
 
-#define OPTIONS  (sizeof(options_table) / sizeof(*options_table))
+/* What both programs have comes first. */
+#define OPTIONS_OWN  (sizeof(options_table) / sizeof(*options_table))
+#define OPTIONS      (WORKER_ACCESS_OPTIONS + OPTIONS_OWN)
 
 
 static int
 options_wrong(const char *name, const char *value, const char *must)
 {
-    fprintf(stderr, "oscp-worker: --%s %s: must be %s\n", name, value, must);
+    fprintf(stderr, OPTIONS_PROGRAM ": --%s %s: must be %s\n", name, value,
+            must);
 
     return -1;
-}
-
-
-static int
-options_set_redis(struct worker_options *o, const char *name,
-    const char *value)
-{
-    oscp_error_t  err;
-
-    if (oscp_address_parse(value, strlen(value), &o->address, &err)
-        != OSCP_OK)
-    {
-        fprintf(stderr, "oscp-worker: --%s %s: %s\n", name, value, err.text);
-        return -1;
-    }
-
-    if (o->address.kind == OSCP_ADDRESS_SENTINEL) {
-        fprintf(stderr, "oscp-worker: --%s %s: Sentinel is not supported by "
-                "this version\n", name, value);
-        return -1;
-    }
-
-    return 0;
-}
-
-
-static int
-options_set_user(struct worker_options *o, const char *name, const char *value)
-{
-    if (*value == '\0') {
-        return options_wrong(name, value, "a name");
-    }
-
-    o->user = value;
-
-    return 0;
-}
-
-
-static int
-options_set_password_file(struct worker_options *o, const char *name,
-    const char *value)
-{
-    if (*value == '\0') {
-        return options_wrong(name, value, "a file");
-    }
-
-    o->password_file = value;
-
-    return 0;
 }
 
 
@@ -138,51 +73,6 @@ options_number(const char *text, size_t len, long max)
     }
 
     return n <= max ? n : -1;
-}
-
-
-static int
-options_set_db(struct worker_options *o, const char *name, const char *value)
-{
-    long  n = options_number(value, strlen(value), OPTIONS_DB_MAX);
-
-    if (n < 0) {
-        return options_wrong(name, value, "a number from 0 to 65535");
-    }
-
-    o->db = (unsigned) n;
-
-    return 0;
-}
-
-
-static int
-options_set_tls_ca(struct worker_options *o, const char *name,
-    const char *value)
-{
-    (void) o;
-
-    fprintf(stderr, "oscp-worker: --%s %s: this build has no TLS for Redis\n",
-            name, value);
-
-    return -1;
-}
-
-
-static int
-options_set_prefix(struct worker_options *o, const char *name,
-    const char *value)
-{
-    size_t  len = strlen(value);
-
-    if (len > OSCP_PREFIX_MAX || strpbrk(value, "{} \t\r\n") != NULL) {
-        return options_wrong(name, value, "at most 64 bytes without braces or "
-                             "blanks");
-    }
-
-    o->prefix = value;
-
-    return 0;
 }
 
 
@@ -284,23 +174,52 @@ options_set_log_format(struct worker_options *o, const char *name,
 
 
 static void
-options_help(void)
+options_help_line(const char *name, const char *value, const char *help)
 {
     char  left[64];
+
+    snprintf(left, sizeof(left), "--%s%s%s", name, *value ? " " : "", value);
+    printf("  %-30s %s\n", left, help);
+}
+
+
+static void
+options_help(void)
+{
+    const struct worker_access_option  *option;
 
     printf("usage: oscp-worker [OPTION]…\n\n"
            "Runs the rules of the OSCP connections that nginx stores in "
            "Redis.\n\n");
 
-    for (size_t i = 0; i < OPTIONS; i++) {
-        snprintf(left, sizeof(left), "--%s %s", options_table[i].name,
-                 options_table[i].value);
-        printf("  %-30s %s\n", left, options_table[i].help);
+    for (unsigned i = 0; i < WORKER_ACCESS_OPTIONS; i++) {
+        option = worker_access_option(i);
+        options_help_line(option->name, option->value, option->help);
     }
 
-    printf("  %-30s %s\n  %-30s %s\n\n"
-           "SIGTERM gives the shards back and ends; SIGHUP reads secret files "
-           "again.\n", "--help", "this", "--version", "the version");
+    for (size_t i = 0; i < OPTIONS_OWN; i++) {
+        options_help_line(options_table[i].name, options_table[i].value,
+                          options_table[i].help);
+    }
+
+    options_help_line("help", "", "this");
+    options_help_line("version", "", "the version");
+    printf("\nSIGTERM gives the shards back and ends; SIGHUP reads secret "
+           "files again.\n");
+}
+
+
+/* The option `i` of all was given. */
+static int
+options_set(struct worker_options *o, unsigned i, const char *value)
+{
+    if (i < WORKER_ACCESS_OPTIONS) {
+        return worker_access_set(&o->access, OPTIONS_PROGRAM, i, value);
+    }
+
+    i -= WORKER_ACCESS_OPTIONS;
+
+    return options_table[i].set(o, options_table[i].name, value);
 }
 
 
@@ -311,8 +230,10 @@ options_parse(struct worker_options *o, int argc, char **argv, unsigned *seen)
     struct option  list[OPTIONS + 3];
 
     memset(list, 0, sizeof(list));
-    for (size_t i = 0; i < OPTIONS; i++) {
-        list[i].name = options_table[i].name;
+    for (unsigned i = 0; i < OPTIONS; i++) {
+        list[i].name = i < WORKER_ACCESS_OPTIONS
+                       ? worker_access_option(i)->name
+                       : options_table[i - WORKER_ACCESS_OPTIONS].name;
         list[i].has_arg = required_argument;
     }
     list[OPTIONS].name = "help";
@@ -325,7 +246,7 @@ options_parse(struct worker_options *o, int argc, char **argv, unsigned *seen)
 
         case -1:
             if (optind < argc) {
-                fprintf(stderr, "oscp-worker: unknown argument %s\n",
+                fprintf(stderr, OPTIONS_PROGRAM ": unknown argument %s\n",
                         argv[optind]);
                 return WORKER_OPTIONS_WRONG;
             }
@@ -349,13 +270,13 @@ options_parse(struct worker_options *o, int argc, char **argv, unsigned *seen)
         }
 
         if (*seen & 1u << index) {
-            fprintf(stderr, "oscp-worker: --%s is given twice\n",
+            fprintf(stderr, OPTIONS_PROGRAM ": --%s is given twice\n",
                     list[index].name);
             return WORKER_OPTIONS_WRONG;
         }
         *seen |= 1u << index;
 
-        if (options_table[index].set(o, list[index].name, optarg) == -1) {
+        if (options_set(o, (unsigned) index, optarg) == -1) {
             return WORKER_OPTIONS_WRONG;
         }
     }
@@ -365,40 +286,23 @@ options_parse(struct worker_options *o, int argc, char **argv, unsigned *seen)
 enum worker_options_result
 worker_options_read(struct worker_options *o, int argc, char **argv)
 {
-    unsigned                     seen = 0;
-    const char                  *address;
-    enum worker_options_result   rc;
+    unsigned                    seen = 0;
+    enum worker_options_result  rc;
 
     memset(o, 0, sizeof(*o));
     memset(o->shards, 1, sizeof(o->shards));
-    o->prefix = OSCP_PREFIX_DEFAULT;
+    worker_access_init(&o->access);
     o->lease_ms = 5000;
     o->log_level = WORKER_LOG_INFO;
 
     rc = options_parse(o, argc, argv, &seen);
     if (rc != WORKER_OPTIONS_RUN) {
         if (rc == WORKER_OPTIONS_WRONG) {
-            fprintf(stderr, "oscp-worker: --help tells the options\n");
+            fprintf(stderr, OPTIONS_PROGRAM ": --help tells the options\n");
         }
         return rc;
     }
 
-    if (!(seen & 1u)) {
-        address = getenv("OSCP_REDIS");
-        if (address == NULL || *address == '\0') {
-            address = OPTIONS_REDIS_DEFAULT;
-        }
-
-        if (options_set_redis(o, "redis", address) == -1) {
-            return WORKER_OPTIONS_WRONG;
-        }
-    }
-
-    if (o->user != NULL && o->password_file == NULL) {
-        fprintf(stderr, "oscp-worker: --redis-user needs "
-                "--redis-password-file\n");
-        return WORKER_OPTIONS_WRONG;
-    }
-
-    return WORKER_OPTIONS_RUN;
+    return worker_access_finish(&o->access, OPTIONS_PROGRAM) == 0
+           ? WORKER_OPTIONS_RUN : WORKER_OPTIONS_WRONG;
 }

@@ -5,19 +5,15 @@
 #ifndef WORKER_OPTIONS_H
 #define WORKER_OPTIONS_H
 
+#include "access.h"
 #include "log.h"
 #include "oscp_key.h"
-#include "redis.h"
 
 #define WORKER_OPTIONS_LEASE_MIN_MS   1000
 #define WORKER_OPTIONS_LEASE_MAX_MS   60000
 
 struct worker_options {
-    oscp_address_t         address;
-    const char            *user;            /* borrowed from argv; NULL: none */
-    const char            *password_file;
-    unsigned               db;
-    const char            *prefix;
+    struct worker_access   access;          /* to Redis */
     unsigned char          shards[OSCP_SHARDS_MAX];     /* 1: to be worked */
     int64_t                lease_ms;
     enum worker_log_level  log_level;

@@ -35,11 +35,12 @@ static int
 oscpctl_run(const struct worker_ctl_options *options)
 {
     int                rc = WORKER_CTL_EXIT_FAILED;
-    struct worker_ctl  ctl = { .options = options };
+    struct worker_ctl  ctl = { .options = options,
+                               .prefix = options->access.prefix };
 
-    ctl.store = worker_ctl_store_open(&options->store);
+    ctl.store = worker_ctl_store_open(&options->access);
     if (ctl.store != NULL) {
-        ctl.catalog = worker_ctl_catalog_read(ctl.store, options->prefix);
+        ctl.catalog = worker_ctl_catalog_read(ctl.store, ctl.prefix);
     }
 
     if (ctl.catalog != NULL) {

@@ -12,6 +12,7 @@
 /* All of it is main()'s. */
 struct worker_ctl {
     const struct worker_ctl_options  *options;
+    const char                       *prefix;     /* of all keys */
     struct worker_ctl_store          *store;
     struct worker_ctl_catalog        *catalog;
     oscp_ms_t                         now_ms;     /* when the command began */

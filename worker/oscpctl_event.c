@@ -292,7 +292,7 @@ worker_ctl_event_run(struct worker_ctl *ctl)
     lists->n = ctl->catalog->shards;
 
     for (unsigned s = 0; s < lists->n && rc == 0; s++) {
-        oscp_key(lists->list[s].key, OSCP_KEY_SIZE, ctl->options->prefix, s,
+        oscp_key(lists->list[s].key, OSCP_KEY_SIZE, ctl->prefix, s,
                  "events", NULL);
 
         if (lines != WORKER_CTL_LINES_ALL) {

@@ -88,7 +88,7 @@ incident_shard(struct worker_ctl *ctl, unsigned shard,
     char          key[OSCP_KEY_SIZE], (*keys)[OSCP_KEY_SIZE];
     redisReply   *ids, *hashes;
     const char   *argv[] = { "SMEMBERS", key };
-    const char   *prefix = ctl->options->prefix;
+    const char   *prefix = ctl->prefix;
 
     oscp_key(key, sizeof(key), prefix, shard, "incidents", NULL);
     ids = worker_ctl_store_command(ctl->store, 2, argv);

@@ -76,7 +76,7 @@ worker_ctl_live_read(struct worker_ctl *ctl,
 
     memset(live, 0, sizeof(*live));
     live->place = *place;
-    live->context.prefix = ctl->options->prefix;
+    live->context.prefix = ctl->prefix;
     live->context.shard = place->connection->shard;
     worker_forecast_init(&live->forecasts, place->connection->name,
                          place->group->id);
@@ -196,7 +196,7 @@ worker_ctl_live_lease(struct worker_ctl *ctl, unsigned shard,
 
     memset(lease, 0, sizeof(*lease));
 
-    oscp_key(key, sizeof(key), ctl->options->prefix, shard, "lease", NULL);
+    oscp_key(key, sizeof(key), ctl->prefix, shard, "lease", NULL);
     reply = worker_ctl_store_command(ctl->store, 2, argv);
     if (reply == NULL) {
         return -1;
@@ -220,7 +220,7 @@ worker_ctl_live_lease(struct worker_ctl *ctl, unsigned shard,
 
     lease->left_ms = left > 0 ? left : 0;
 
-    oscp_key(key, sizeof(key), ctl->options->prefix, shard, "in", NULL);
+    oscp_key(key, sizeof(key), ctl->prefix, shard, "in", NULL);
 
     return live_integer(ctl, "XLEN", key, &lease->backlog);
 }

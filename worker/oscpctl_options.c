@@ -21,16 +21,11 @@
 #define OPTIONS_LINES        20
 #define OPTIONS_LINES_MAX    1000000
 #define OPTIONS_REASON_MAX   500
-#define OPTIONS_ADDRESS      "127.0.0.1:6379"
+#define OPTIONS_PROGRAM      "oscpctl"
 
 enum options_long {
-    OPTION_REDIS = 256,
-    OPTION_PREFIX,
-    OPTION_USER,
-    OPTION_PASSWORD,
-    OPTION_DB,
-    OPTION_TLS,
-    OPTION_JSON,
+    OPTION_ACCESS = 256,               /* and those of access.h behind it */
+    OPTION_JSON = OPTION_ACCESS + WORKER_ACCESS_OPTIONS,
     OPTION_TIMEOUT,
     OPTION_BY,
     OPTION_REASON,
@@ -38,13 +33,7 @@ enum options_long {
     OPTION_VERSION
 };
 
-static const struct option  options_known[] = {
-    { "redis", required_argument, NULL, OPTION_REDIS },
-    { "prefix", required_argument, NULL, OPTION_PREFIX },
-    { "redis-user", required_argument, NULL, OPTION_USER },
-    { "redis-password-file", required_argument, NULL, OPTION_PASSWORD },
-    { "redis-db", required_argument, NULL, OPTION_DB },
-    { "redis-tls-ca", required_argument, NULL, OPTION_TLS },
+static const struct option  options_own[] = {
     { "json", no_argument, NULL, OPTION_JSON },
     { "timeout", required_argument, NULL, OPTION_TIMEOUT },
     { "by", required_argument, NULL, OPTION_BY },
@@ -54,8 +43,9 @@ static const struct option  options_known[] = {
     { "lines", required_argument, NULL, 'n' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, OPTION_VERSION },
-    { NULL, 0, NULL, 0 }
 };
+
+#define OPTIONS_OWN  (sizeof(options_own) / sizeof(*options_own))
 
 static const char  options_help[] =
 "NAME\n"
@@ -141,25 +131,6 @@ options_wrong(const char *what, const char *value)
 
 
 static int
-options_address(struct worker_ctl_options *o, const char *text)
-{
-    oscp_error_t  err;
-
-    o->store.text = text;
-
-    if (oscp_address_parse(text, strlen(text), &o->store.address, &err)
-        != OSCP_OK)
-    {
-        worker_ctl_out_error("--redis %s: %s", text, err.text);
-        return WORKER_CTL_EXIT_USAGE;
-    }
-
-    return o->store.address.kind != OSCP_ADDRESS_SENTINEL ? -1
-           : options_wrong("Sentinel is not supported by this version:", text);
-}
-
-
-static int
 options_number(const char *text, unsigned max, unsigned *n)
 {
     char           *end;
@@ -196,42 +167,6 @@ options_audit(const char *text, size_t max)
     worker_ctl_out_clean(text, len, clean, sizeof(clean));
 
     return strcmp(text, clean) == 0 ? 0 : -1;
-}
-
-
-static int
-options_redis(struct worker_ctl_options *o, int option, const char *value)
-{
-    switch (option) {
-
-    case OPTION_REDIS:
-        return options_address(o, value);
-
-    case OPTION_USER:
-        o->store.user = value;
-        return -1;
-
-    case OPTION_PASSWORD:
-        o->store.password_file = value;
-        return -1;
-
-    case OPTION_DB:
-        if (options_number(value, INT32_MAX, &o->store.db) == -1) {
-            return options_wrong("--redis-db must be a number, not", value);
-        }
-        return -1;
-
-    case OPTION_TLS:
-        return options_wrong("--redis-tls-ca: this build speaks no TLS to "
-                             "Redis", NULL);
-
-    default:
-        if (strlen(value) > OSCP_PREFIX_MAX) {
-            return options_wrong("--prefix is too long:", value);
-        }
-        o->prefix = value;
-        return -1;
-    }
 }
 
 
@@ -352,11 +287,53 @@ options_finish(struct worker_ctl_options *o, int argc, char **argv,
                              name);
     }
 
-    if (o->store.user != NULL && o->store.password_file == NULL) {
-        return options_wrong("--redis-user needs --redis-password-file", NULL);
+    return -1;
+}
+
+
+/* What both programs take, and what only this one does. */
+static void
+options_list(struct option list[WORKER_ACCESS_OPTIONS + OPTIONS_OWN + 1])
+{
+    memset(list, 0,
+           (WORKER_ACCESS_OPTIONS + OPTIONS_OWN + 1) * sizeof(*list));
+    memcpy(list, options_own, sizeof(options_own));
+    list += OPTIONS_OWN;
+
+    for (unsigned i = 0; i < WORKER_ACCESS_OPTIONS; i++) {
+        list[i].name = worker_access_option(i)->name;
+        list[i].has_arg = required_argument;
+        list[i].val = OPTION_ACCESS + (int) i;
+    }
+}
+
+
+/* One option; as worker_ctl_options_read(). */
+static int
+options_take(struct worker_ctl_options *o, int option, unsigned *used)
+{
+    switch (option) {
+
+    case 'h':
+        fputs(options_help, stdout);
+        return WORKER_CTL_EXIT_DONE;
+
+    case OPTION_VERSION:
+        printf(OPTIONS_PROGRAM " %s\n", WORKER_VERSION);
+        return WORKER_CTL_EXIT_DONE;
+
+    case '?':
+        /* getopt has told what is wrong */
+        return WORKER_CTL_EXIT_USAGE;
     }
 
-    return -1;
+    if (option < OPTION_ACCESS || option >= OPTION_JSON) {
+        return options_command(o, option, optarg, used);
+    }
+
+    return worker_access_set(&o->access, OPTIONS_PROGRAM,
+                             (unsigned) (option - OPTION_ACCESS), optarg)
+           == 0 ? -1 : WORKER_CTL_EXIT_USAGE;
 }
 
 
@@ -364,51 +341,31 @@ int
 worker_ctl_options_read(struct worker_ctl_options *o, int argc, char **argv,
     const struct worker_ctl_command *commands)
 {
-    int          option, rc;
-    unsigned     used = 0;
-    const char  *address = getenv("OSCP_REDIS");
+    int            option, rc;
+    unsigned       used = 0;
+    struct option  list[WORKER_ACCESS_OPTIONS + OPTIONS_OWN + 1];
 
     memset(o, 0, sizeof(*o));
-    o->prefix = OSCP_PREFIX_DEFAULT;
+    worker_access_init(&o->access);
     o->lines = OPTIONS_LINES;
     o->timeout_ms = OPTIONS_TIMEOUT_MS;
     o->at_ms = OSCP_TIME_NONE;
     o->reason = "";
     options_default_by(o);
+    options_list(list);
 
-    while ((option = getopt_long(argc, argv, "fn:h", options_known, NULL))
-           != -1)
-    {
-        if (option == 'h') {
-            fputs(options_help, stdout);
-            return WORKER_CTL_EXIT_DONE;
-        }
-
-        if (option == OPTION_VERSION) {
-            printf("oscpctl %s\n", WORKER_VERSION);
-            return WORKER_CTL_EXIT_DONE;
-        }
-
-        /* getopt has told what is wrong */
-        if (option == '?') {
-            return WORKER_CTL_EXIT_USAGE;
-        }
-
-        rc = option >= OPTION_REDIS && option <= OPTION_TLS
-             ? options_redis(o, option, optarg)
-             : options_command(o, option, optarg, &used);
+    while ((option = getopt_long(argc, argv, "fn:h", list, NULL)) != -1) {
+        rc = options_take(o, option, &used);
         if (rc != -1) {
             return rc;
         }
     }
 
-    if (o->store.text == NULL) {
-        rc = options_address(o, address != NULL && *address != '\0'
-                                ? address : OPTIONS_ADDRESS);
-        if (rc != -1) {
-            return rc;
-        }
+    rc = options_finish(o, argc - optind, argv + optind, commands, used);
+    if (rc != -1) {
+        return rc;
     }
 
-    return options_finish(o, argc - optind, argv + optind, commands, used);
+    return worker_access_finish(&o->access, OPTIONS_PROGRAM) == 0
+           ? -1 : WORKER_CTL_EXIT_USAGE;
 }

@@ -5,8 +5,8 @@
 #ifndef WORKER_OSCPCTL_OPTIONS_H
 #define WORKER_OSCPCTL_OPTIONS_H
 
+#include "access.h"
 #include "oscp_time.h"
-#include "oscpctl_store.h"
 
 #define WORKER_CTL_EXIT_DONE     0
 #define WORKER_CTL_EXIT_FAILED   1
@@ -34,8 +34,7 @@ struct worker_ctl_command {
 
 /* Strings point into argv or the environment, or are static. */
 struct worker_ctl_options {
-    struct worker_ctl_store_conf      store;
-    const char                       *prefix;
+    struct worker_access              access;    /* to Redis */
     const struct worker_ctl_command  *command;
     int                               argc;      /* of the command */
     char                            **argv;

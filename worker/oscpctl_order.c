@@ -63,7 +63,7 @@ order_send(struct worker_ctl *ctl, unsigned shard, struct order_outcome *result)
     const char                       *argv[16];
     const struct worker_ctl_options  *o = ctl->options;
 
-    oscp_key(key, sizeof(key), o->prefix, shard, "cmd", NULL);
+    oscp_key(key, sizeof(key), o->access.prefix, shard, "cmd", NULL);
 
     argv[argc++] = "XADD";
     argv[argc++] = key;
@@ -201,7 +201,7 @@ order_pending(struct worker_ctl *ctl, unsigned shard,
     redisReply  *reply;
     const char  *argv[] = { "GET", key }, *why;
 
-    oscp_key(key, sizeof(key), ctl->options->prefix, shard, "lease", NULL);
+    oscp_key(key, sizeof(key), ctl->prefix, shard, "lease", NULL);
     reply = worker_ctl_store_command(ctl->store, 2, argv);
     why = reply == NULL ? "" : reply->type == REDIS_REPLY_STRING
           ? "; the worker is slow" : "; no worker is alive for this connection";
@@ -269,7 +269,7 @@ worker_ctl_order_run(struct worker_ctl *ctl)
         return WORKER_CTL_EXIT_FAILED;
     }
 
-    oscp_key(events, sizeof(events), ctl->options->prefix, c->shard, "events",
+    oscp_key(events, sizeof(events), ctl->prefix, c->shard, "events",
              NULL);
 
     if (worker_ctl_stream_last(ctl->store, events, last) == -1

@@ -18,7 +18,7 @@ static void
 overview_keys(const struct worker_ctl *ctl,
     const struct worker_ctl_connection *c, char (*keys)[OSCP_KEY_SIZE])
 {
-    const char               *prefix = ctl->options->prefix;
+    const char               *prefix = ctl->prefix;
     const oscp_group_conf_t  *g;
 
     oscp_key(keys[0], OSCP_KEY_SIZE, prefix, c->shard, "conn", c->name, NULL);

@@ -41,7 +41,7 @@ past_each(struct worker_ctl *ctl, unsigned shard, struct past_reading *r,
     const redisReply          *fields;
     struct worker_ctl_record   record;
 
-    oscp_key(key, sizeof(key), ctl->options->prefix, shard, "events", NULL);
+    oscp_key(key, sizeof(key), ctl->prefix, shard, "events", NULL);
 
     while (more && rc == 0 && !r->ended) {
         reply = worker_ctl_stream_read(ctl->store, key, after,

@@ -206,7 +206,7 @@ show_connection(struct worker_ctl *ctl, const struct worker_ctl_connection *c,
     redisReply               *reply;
     const oscp_group_conf_t  *g;
 
-    oscp_key(key[0], sizeof(key[0]), ctl->options->prefix, c->shard, "conn",
+    oscp_key(key[0], sizeof(key[0]), ctl->prefix, c->shard, "conn",
              c->name, NULL);
     reply = worker_ctl_store_hashes(ctl->store, key, 1);
     if (reply == NULL) {
@@ -303,7 +303,7 @@ show_left_over(struct worker_ctl *ctl, cJSON *list, size_t *found)
 
     for (unsigned s = 0; s < ctl->catalog->shards; s++) {
         for (int i = 0; i < 2; i++) {
-            oscp_key(keys[i], sizeof(keys[i]), ctl->options->prefix, s,
+            oscp_key(keys[i], sizeof(keys[i]), ctl->prefix, s,
                      words[i], name, NULL);
         }
 

@@ -19,15 +19,15 @@
 
 
 struct worker_ctl_store {
-    const struct worker_ctl_store_conf  *conf;
-    redisContext                        *redis;
+    const struct worker_access  *access;
+    redisContext                *redis;
 };
 
 
 static void
 store_tell(const struct worker_ctl_store *store, const char *what)
 {
-    worker_ctl_out_error("Redis at %s: %s", store->conf->text, what);
+    worker_ctl_out_error("Redis at %s: %s", store->access->text, what);
 }
 
 
@@ -104,7 +104,7 @@ static redisContext *
 store_dial(const struct worker_ctl_store *store)
 {
     redisContext          *redis;
-    const oscp_address_t  *a = &store->conf->address;
+    const oscp_address_t  *a = &store->access->address;
     const struct timeval   patience = { .tv_sec = STORE_CONNECT_S };
     const struct timeval   answer = { .tv_sec = STORE_ANSWER_S };
 
@@ -133,9 +133,9 @@ store_authenticate(struct worker_ctl_store *store)
 {
     int          rc;
     char        *password;
-    const char  *file = store->conf->password_file;
-    const char  *argv[] = { "AUTH", store->conf->user ? store->conf->user
-                                                      : "default", NULL };
+    const char  *file = store->access->password_file;
+    const char  *argv[] = { "AUTH", store->access->user ? store->access->user
+                                                        : "default", NULL };
 
     if (file == NULL) {
         return 0;
@@ -158,7 +158,7 @@ store_authenticate(struct worker_ctl_store *store)
 
 
 struct worker_ctl_store *
-worker_ctl_store_open(const struct worker_ctl_store_conf *conf)
+worker_ctl_store_open(const struct worker_access *access)
 {
     char                      db[16];
     const char               *argv[] = { "SELECT", db };
@@ -170,7 +170,7 @@ worker_ctl_store_open(const struct worker_ctl_store_conf *conf)
         return NULL;
     }
 
-    store->conf = conf;
+    store->access = access;
     store->redis = store_dial(store);
 
     if (store->redis == NULL || store_authenticate(store) == -1) {
@@ -178,8 +178,8 @@ worker_ctl_store_open(const struct worker_ctl_store_conf *conf)
         return NULL;
     }
 
-    snprintf(db, sizeof(db), "%u", conf->db);
-    if (conf->db > 0 && store_done(store, 2, argv) == -1) {
+    snprintf(db, sizeof(db), "%u", access->db);
+    if (access->db > 0 && store_done(store, 2, argv) == -1) {
         worker_ctl_store_close(store);
         return NULL;
     }

@@ -8,24 +8,14 @@
 
 #include <hiredis/hiredis.h>
 
-#include "oscp_address.h"
+#include "access.h"
 #include "oscp_key.h"
-
-/* Where Redis is and who we are there; strings may be NULL. */
-struct worker_ctl_store_conf {
-    oscp_address_t   address;
-    const char      *text;             /* the address as given, for people */
-    const char      *user;
-    const char      *password_file;    /* never the password: that would stand
-                                          in the process list */
-    unsigned         db;
-};
 
 struct worker_ctl_store;
 
-/* Connects and authenticates; `conf` is kept.  NULL on failure (told). */
+/* Connects and authenticates; `access` is kept.  NULL on failure (told). */
 struct worker_ctl_store *worker_ctl_store_open(
-    const struct worker_ctl_store_conf *conf);
+    const struct worker_access *access);
 
 /* NULL is harmless. */
 void worker_ctl_store_close(struct worker_ctl_store *store);

@@ -232,7 +232,7 @@ worker_ctl_trail_read(struct worker_ctl *ctl,
     trail->state.at_ms = trail->order.at_ms = OSCP_TIME_NONE;
     trail->since_ms = OSCP_TIME_NONE;
 
-    oscp_key(key, sizeof(key), ctl->options->prefix, place->connection->shard,
+    oscp_key(key, sizeof(key), ctl->prefix, place->connection->shard,
              "events", NULL);
 
     while (more && rc == 0 && seen < TRAIL_ENTRIES) {
