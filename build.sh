@@ -172,7 +172,7 @@ build_module() {
 }
 
 MODULE_CC_OPT='-O2 -g -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wall'
-MODULE_LD_OPT='-Wl,-z,relro -Wl,-z,now -fPIC'
+MODULE_LD_OPT='-Wl,-z,relro -Wl,-z,now -fPIC -Wl,-Bsymbolic-functions'
 
 # build [--asan] [--unit]
 build() {
