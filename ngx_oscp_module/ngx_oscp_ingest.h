@@ -37,7 +37,7 @@ typedef struct ngx_oscp_batch_s  ngx_oscp_batch_t;
  */
 struct ngx_oscp_entry_s {
     const ngx_oscp_connection_t  *connection;
-    const ngx_oscp_group_t       *group;         /* NULL: the message has none */
+    const ngx_oscp_group_t       *group;         /* NULL: no group's message */
     oscp_message_kind_t           kind;
     ngx_str_t                     request_id;
     ngx_str_t                     correlation_id;

@@ -43,8 +43,8 @@ typedef struct {
 
 typedef enum {
     OSCP_METER_ADDED = 0,
-    OSCP_METER_REPEATED,                    /* same time, same values: harmless */
-    OSCP_METER_CONFLICT,                    /* same time, other values: refused */
+    OSCP_METER_REPEATED,                    /* same time, same values: no harm */
+    OSCP_METER_CONFLICT,                    /* same time, others: refused */
     OSCP_METER_LATE,                        /* before the last closed window's
                                                end: refused */
     OSCP_METER_FULL,                        /* OSCP_METER_SAMPLES_MAX */
@@ -74,7 +74,7 @@ oscp_meter_result_t oscp_meter_add(oscp_meter_t *m, const oscp_sample_t *s,
 /* What an asset says of a window [start, end). */
 typedef enum {
     OSCP_READING_ABSENT = 0,    /* no sample near it: not part of the group */
-    OSCP_READING_WAITING,       /* a sample at or after the end may still come */
+    OSCP_READING_WAITING,       /* a sample behind the end may still come */
     OSCP_READING_COMPLETE,
     OSCP_READING_MISSING        /* neighbours of an end lie too far apart, or
                                    one never came */

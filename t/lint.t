@@ -140,12 +140,13 @@ sub exported {
 
 my @foreign;
 for my $object (glob "$build/obj/oscp/*.o") {
-    my $noun = basename($object, '.o');
-    $noun =~ s/_(?:table|read|write|check)$// if $noun ne 'oscp_read'
-        && $noun ne 'oscp_write';
-    $noun = 'oscp_' if $noun =~ /^oscp_(?:message|unit|name|schema|decision)/;
     push @foreign, map { "$object: $_" }
-        grep { !/^\Q$noun\E/ } exported($object);
+        grep { !/^oscp_/ } exported($object);
+}
+for my $object (glob "$build/nginx/addon/ngx_oscp_module/*.o") {
+    my $noun = basename($object, '.o');
+    push @foreign, map { "$object: $_" }
+        grep { !/^(?:\Q$noun\E|ngx_oscp_jwks_)/ } exported($object);
 }
 for my $object (glob "$build/obj/worker/*.o") {
     my $noun = basename($object, '.o');

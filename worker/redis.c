@@ -43,6 +43,7 @@ struct worker_redis {
     struct event                    *farewell;  /* tells the owner */
     unsigned                         owed;      /* replies */
     unsigned                         setup;     /* replies until ready */
+    unsigned                         tries;     /* since it was ready last */
     char                             why[WORKER_REDIS_WHY_SIZE];
 };
 
@@ -281,6 +282,7 @@ callback_setup(void *arg, redisReply *reply)
     }
 
     if (--redis->setup == 0) {
+        redis->tries = 0;
         redis->use->ready(redis->arg);
     }
 }
@@ -363,36 +365,56 @@ redis_open(struct worker_redis *redis, redisAsyncContext *ac)
 }
 
 
+/* Connects to one of a name's addresses; each try to another one. */
+static void
+redis_open_one(struct worker_redis *redis, const struct evutil_addrinfo *list)
+{
+    char                           ip[INET6_ADDRSTRLEN] = "";
+    unsigned                       n = 0;
+    const oscp_host_t             *host = &redis->conf->address.hosts[0];
+    const struct evutil_addrinfo  *ai;
+
+    for (ai = list; ai != NULL; ai = ai->ai_next) {
+        n++;
+    }
+
+    ai = list;
+    for (unsigned i = redis->tries++ % n; i > 0; i--) {
+        ai = ai->ai_next;
+    }
+
+    if (ai->ai_family == AF_INET6) {
+        evutil_inet_ntop(AF_INET6,
+                         &((const struct sockaddr_in6 *) (const void *)
+                                     ai->ai_addr)->sin6_addr, ip, sizeof(ip));
+
+    } else {
+        evutil_inet_ntop(AF_INET, &((const struct sockaddr_in *) (const void *)
+                                    ai->ai_addr)->sin_addr, ip, sizeof(ip));
+    }
+
+    redis_open(redis, redisAsyncConnect(ip, (int) host->port));
+}
+
+
 static void
 callback_resolved(int result, struct evutil_addrinfo *list, void *arg)
 {
-    char                      ip[INET6_ADDRSTRLEN];
-    const void               *addr;
-    struct worker_redis      *redis;
-    struct redis_lookup      *lookup = arg;
-    struct evutil_addrinfo   *ai = list;
+    struct redis_lookup  *lookup = arg;
+    struct worker_redis  *redis = lookup->redis;
 
-    redis = lookup->redis;
-    lookup->request = NULL;
+    free(lookup);
 
-    if (redis == NULL) {
-        free(lookup);
-
-    } else {
+    if (redis != NULL) {
         redis->lookup = NULL;
-        free(lookup);
 
-        if (result != 0 || ai == NULL) {
+        if (result == 0 && list != NULL) {
+            redis_open_one(redis, list);
+
+        } else {
             worker_redis_fail(redis, "%s: %s",
                               redis->conf->address.hosts[0].host,
                               evutil_gai_strerror(result));
-        } else {
-            addr = ai->ai_family == AF_INET6
-                   ? (void *) &((struct sockaddr_in6 *) ai->ai_addr)->sin6_addr
-                   : (void *) &((struct sockaddr_in *) ai->ai_addr)->sin_addr;
-            evutil_inet_ntop(ai->ai_family, addr, ip, sizeof(ip));
-            redis_open(redis, redisAsyncConnect(ip,
-                           (int) redis->conf->address.hosts[0].port));
         }
     }
 

@@ -4,8 +4,9 @@
  *
  *     limit_discard;          reads the body and answers 204
  *     limit_xadd PATH;        sends the body with one XADD to the stream
- *                             "limit" of the Redis at the unix socket PATH, over
- *                             one pipelined connection, and answers on its reply
+ *                             "limit" of the Redis at the unix socket PATH,
+ *                             over one pipelined connection, and answers on
+ *                             its reply
  */
 
 #include <ngx_config.h>

@@ -186,7 +186,7 @@ year(void)
         oscp_meter_settle(&m, start_ms, count_dropped, &dropped);
     }
 
-    is_int(sum, last - first, "35,040 windows add up to the register (seed 11)");
+    is_int(sum, last - first, "35,040 windows add up (seed 11)");
     is_int(incomplete + late, 0, "none incomplete, none late");
     ok(m.n < 5 && dropped > 400000, "settled samples are forgotten (%d)",
        dropped);
