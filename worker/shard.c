@@ -473,6 +473,7 @@ void
 worker_shard_close(struct worker_shard *shard)
 {
     shard->stop = 1;
+    shard->ctx.closing = 1;
 
     if (shard->phase == SHARD_CLOSED) {
         return;
@@ -480,7 +481,6 @@ worker_shard_close(struct worker_shard *shard)
 
     if (shard->phase == SHARD_RUNNING) {
         shard->phase = SHARD_CLOSING;
-        shard->ctx.closing = 1;
         shard_after(shard, SHARD_SETTLE_MS);
         worker_context_wake(&shard->ctx);
         return;
