@@ -2,6 +2,9 @@
  * Answers.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "oscp_write.h"
 
 #include "ngx_oscp_answer.h"

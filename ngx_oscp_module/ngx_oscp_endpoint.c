@@ -6,6 +6,9 @@
  * is decided by Redis in one round trip; the answer follows its reply.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "oscp_name.h"
 #include "oscp_segment.h"
 

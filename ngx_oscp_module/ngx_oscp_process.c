@@ -2,6 +2,8 @@
  * The beginning and the end of a worker process.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
 #include <ngx_http.h>
 
 #include "ngx_oscp_process.h"

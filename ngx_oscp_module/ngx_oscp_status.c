@@ -4,6 +4,9 @@
  * what waits for them has a pool of its own and outlives both.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "oscp_key.h"
 #include "oscp_write.h"
 

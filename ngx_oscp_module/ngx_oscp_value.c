@@ -2,6 +2,9 @@
  * Values of directives.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "oscp_unit.h"
 
 #include "ngx_oscp_value.h"

@@ -81,6 +81,13 @@ none('nothing asserts or exits on behalf of a peer',
     matching(qr{(?<![\w.>])(?:assert|abort|exit)\s*\(},
         grep { !m{worker/(?:main|oscpctl|options)} } @product));
 
+none('nginx\'s own headers come first, for they choose the C library\'s face',
+    grep {
+        my ($first) = slurp($_) =~ /^#include\s+(\S+)/m;
+        slurp($_) =~ /ngx_http\.h|"ngx_oscp_(?!jw)/
+            && ($first // '') !~ /<ngx_config\.h>|"ngx_oscp_/;
+    } in('ngx_oscp_module', grep { /\.c$/ } @c));
+
 # Form.
 none('lines are at most ' . COLUMNS_MAX . ' columns',
     grep { s/^(.*?:\d+): .*/$1/s } map { $_ } overlong(@c));
