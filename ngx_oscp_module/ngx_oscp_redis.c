@@ -35,6 +35,8 @@ static ngx_int_t ngx_oscp_redis_auth(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, void *data);
 static ngx_int_t ngx_oscp_redis_select(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, void *data);
+static ngx_int_t ngx_oscp_redis_ping(ngx_oscp_redis_t *redis,
+    ngx_oscp_redis_command_t *command, void *data);
 
 
 static const ngx_oscp_redis_step_t  ngx_oscp_redis_auth_step = {
@@ -43,6 +45,11 @@ static const ngx_oscp_redis_step_t  ngx_oscp_redis_auth_step = {
 
 static const ngx_oscp_redis_step_t  ngx_oscp_redis_select_step = {
     "SELECT", ngx_oscp_redis_select, NULL, NULL
+};
+
+/* Always sent: the reply that makes the connection ready. */
+static const ngx_oscp_redis_step_t  ngx_oscp_redis_ping_step = {
+    "PING", ngx_oscp_redis_ping, NULL, NULL
 };
 
 
@@ -79,6 +86,7 @@ ngx_oscp_redis_init(ngx_oscp_redis_t *redis, const ngx_oscp_redis_conf_t *conf,
 
     ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_auth_step);
     ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_select_step);
+    ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_ping_step);
 }
 
 
@@ -495,6 +503,18 @@ ngx_oscp_redis_select(ngx_oscp_redis_t *redis,
     lens[0] = sizeof("SELECT") - 1;
     values[1] = (char *) number;
     lens[1] = ngx_sprintf(number, "%ui", redis->conf->db) - number;
+
+    return ngx_oscp_redis_send_step(redis, command, &args);
+}
+
+
+static ngx_int_t
+ngx_oscp_redis_ping(ngx_oscp_redis_t *redis,
+    ngx_oscp_redis_command_t *command, void *data)
+{
+    size_t                 len = sizeof("PING") - 1;
+    const char            *value = "PING";
+    ngx_oscp_redis_args_t  args = { 1, &value, &len };
 
     return ngx_oscp_redis_send_step(redis, command, &args);
 }

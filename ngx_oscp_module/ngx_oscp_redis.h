@@ -113,7 +113,7 @@ struct ngx_oscp_redis_s {
 
 /*
  * Prepares `redis`, zeroed by the caller, which has set `changed` and `data`;
- * AUTH and SELECT become its first steps.
+ * AUTH, SELECT and PING become its first steps.
  */
 void ngx_oscp_redis_init(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_conf_t *conf, ngx_log_t *log);
