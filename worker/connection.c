@@ -10,12 +10,12 @@
 #include "clock.h"
 #include "connection.h"
 #include "event.h"
+#include "groups.h"
 #include "json.h"
 #include "log.h"
 #include "outbound.h"
 #include "random.h"
 #include "state.h"
-#include "table.h"
 
 
 struct worker_connection {
@@ -27,9 +27,7 @@ struct worker_connection {
     oscp_lifecycle_t                lc;
     struct worker_record            record;      /* the hash */
     struct worker_group_link        link;        /* what groups see of this */
-    struct worker_group           **groups;      /* as in conf->groups */
-    size_t                          ngroups;
-    struct worker_table             index;       /* of the groups */
+    struct worker_groups            groups;
     oscp_segments_t                *segments;
     struct worker_outbound         *outbound;
     struct worker_timer             timer;       /* the next deadline */
@@ -59,15 +57,6 @@ connection_rules(struct worker_connection *conn)
 }
 
 
-static void
-connection_touch_groups(struct worker_connection *conn)
-{
-    for (size_t i = 0; i < conn->ngroups; i++) {
-        worker_group_touch(conn->groups[i]);
-    }
-}
-
-
 /* Groups see the new state; those that it concerns are decided anew. */
 static void
 connection_link(struct worker_connection *conn)
@@ -83,7 +72,7 @@ connection_link(struct worker_connection *conn)
     if (link->enabled != old.enabled || link->disconnected != old.disconnected
         || link->online != old.online || link->liveness_ms < old.liveness_ms)
     {
-        connection_touch_groups(conn);
+        worker_groups_touch(&conn->groups);
     }
 }
 
@@ -131,9 +120,7 @@ worker_connection_step(struct worker_connection *conn,
     }
 
     if (result->actions & OSCP_DO_CLEAR) {
-        for (size_t i = 0; i < conn->ngroups; i++) {
-            worker_group_clear(conn->groups[i]);
-        }
+        worker_groups_clear(&conn->groups);
     }
 
     /* until stored messages are applied a send may be outdated: START repeats
@@ -288,7 +275,7 @@ worker_connection_judge(struct worker_context *ctx, uint64_t takes,
 
         connection_judged(conn);
         connection_tick(conn, worker_clock_wall());
-        connection_touch_groups(conn);
+        worker_groups_touch(&conn->groups);
     }
 }
 
@@ -303,7 +290,7 @@ worker_connection_start(struct worker_connection *conn)
 
     connection_expire(conn, now);
     worker_connection_step(conn, &event, "worker", &result);
-    connection_touch_groups(conn);
+    worker_groups_touch(&conn->groups);
 }
 
 
@@ -368,9 +355,7 @@ worker_connection_begin(struct worker_connection *conn)
     connection_store(conn);
     connection_link(conn);
 
-    for (size_t i = 0; i < conn->ngroups; i++) {
-        worker_group_begin(conn->groups[i]);
-    }
+    worker_groups_begin(&conn->groups);
 
     if (conn->ctx->live) {
         worker_connection_start(conn);
@@ -386,10 +371,7 @@ worker_connection_remove(struct worker_connection *conn)
     worker_outbound_cancel(conn->outbound);
     connection_expire(conn, OSCP_TIME_NONE / 2);
 
-    for (size_t i = 0; i < conn->ngroups; i++) {
-        worker_group_remove(conn->groups[i]);
-    }
-
+    worker_groups_remove(&conn->groups);
     worker_commit_delete(conn->ctx->commit, worker_connection_key(conn, key));
 }
 
@@ -411,14 +393,14 @@ worker_connection_document(const struct worker_connection *conn)
 struct worker_group *
 worker_connection_group(const struct worker_connection *conn, const char *id)
 {
-    return worker_table_get(&conn->index, id);
+    return worker_groups_get(&conn->groups, id);
 }
 
 
 struct worker_group *
 worker_connection_group_at(const struct worker_connection *conn, size_t i)
 {
-    return i < conn->ngroups ? conn->groups[i] : NULL;
+    return worker_groups_at(&conn->groups, i);
 }
 
 
@@ -426,97 +408,6 @@ oscp_segments_t *
 worker_connection_segments(const struct worker_connection *conn)
 {
     return conn->segments;
-}
-
-
-/* 1 when the list's group `i` was there before. */
-static int
-connection_kept(const struct worker_connection *conn,
-    const oscp_connection_conf_t *conf, struct worker_group **list, size_t i)
-{
-    return worker_table_get(&conn->index, conf->groups[i].id) == list[i];
-}
-
-
-/* Frees a list made by connection_groups() that is not to be used. */
-static void
-connection_groups_discard(struct worker_connection *conn,
-    const oscp_connection_conf_t *conf, struct worker_group **list)
-{
-    for (size_t i = 0; list != NULL && i < conf->ngroups; i++) {
-        if (list[i] != NULL && !connection_kept(conn, conf, list, i)) {
-            worker_group_free(list[i]);
-        }
-    }
-
-    free(list);
-}
-
-
-/*
- * The groups of `conf`, in its order: those that exist are kept as they are,
- * the rest is made.  Returns the list, or NULL without memory.
- */
-static struct worker_group **
-connection_groups(struct worker_connection *conn,
-    const oscp_connection_conf_t *conf, struct worker_table *index)
-{
-    struct worker_group       *g;
-    struct worker_group      **list;
-    const oscp_group_conf_t   *binding;
-
-    list = calloc(conf->ngroups + 1, sizeof(*list));
-    if (list == NULL) {
-        return NULL;
-    }
-
-    for (size_t i = 0; i < conf->ngroups; i++) {
-        binding = &conf->groups[i];
-        g = worker_table_get(&conn->index, binding->id);
-        list[i] = g != NULL ? g
-                            : worker_group_create(conn->ctx, &conn->link,
-                                                  binding);
-
-        if (list[i] == NULL
-            || worker_table_put(index, binding->id, list[i]) == -1)
-        {
-            connection_groups_discard(conn, conf, list);
-            return NULL;
-        }
-    }
-
-    return list;
-}
-
-
-/* Groups that are no longer there go first: others may take their circuits. */
-static void
-connection_exchange_groups(struct worker_connection *conn,
-    const oscp_connection_conf_t *conf, struct worker_group **list,
-    const struct worker_table *index)
-{
-    struct worker_group  *g;
-
-    for (size_t i = 0; i < conn->ngroups; i++) {
-        g = conn->groups[i];
-        if (worker_table_get(index, worker_group_id(g)) != g) {
-            worker_group_remove(g);
-            worker_group_free(g);
-            conn->groups[i] = NULL;
-        }
-    }
-
-    for (size_t i = 0; i < conf->ngroups; i++) {
-        if (connection_kept(conn, conf, list, i)) {
-            worker_group_change(list[i], &conf->groups[i]);
-        }
-    }
-
-    for (size_t i = 0; i < conf->ngroups; i++) {
-        if (!connection_kept(conn, conf, list, i)) {
-            worker_group_begin(list[i]);
-        }
-    }
 }
 
 
@@ -547,8 +438,7 @@ worker_connection_change(struct worker_connection *conn, const char *doc,
     size_t len, oscp_error_t *err)
 {
     char                     *copy;
-    struct worker_table       index = { .n = 0 };
-    struct worker_group     **list;
+    struct worker_groups      groups;
     oscp_lifecycle_event_t    event = { .kind = OSCP_EV_CONFIGURE };
     oscp_connection_conf_t   *conf;
     oscp_lifecycle_result_t   result;
@@ -557,26 +447,22 @@ worker_connection_change(struct worker_connection *conn, const char *doc,
         return -1;
     }
 
-    list = connection_groups(conn, conf, &index);
-    if (list == NULL || worker_outbound_configure(conn->outbound, conf) == -1) {
+    if (worker_groups_make(&groups, &conn->groups, conn->ctx, &conn->link, conf)
+        == -1
+        || worker_outbound_configure(conn->outbound, conf) == -1)
+    {
         worker_context_fail(conn->ctx, "no memory for a configuration");
-        connection_groups_discard(conn, conf, list);
-        worker_table_free(&index);
+        worker_groups_unmake(&groups, &conn->groups);
         free(copy);
         free(conf);
         oscp_error_set(err, OSCP_ERR_NOMEM, "", "no memory");
         return -1;
     }
 
-    connection_exchange_groups(conn, conf, list, &index);
+    worker_groups_exchange(&conn->groups, &groups, conf);
 
-    free(conn->groups);
-    worker_table_free(&conn->index);
     free(conn->conf);
     free(conn->doc);
-    conn->groups = list;
-    conn->ngroups = conf->ngroups;
-    conn->index = index;
     conn->conf = conf;
     conn->doc = copy;
     connection_rules(conn);
@@ -585,7 +471,7 @@ worker_connection_change(struct worker_connection *conn, const char *doc,
     event.offline_mode_at_ms = OSCP_TIME_NONE;
     worker_connection_step(conn, &event, "nginx", &result);
     connection_store(conn);
-    connection_touch_groups(conn);
+    worker_groups_touch(&conn->groups);
 
     return 0;
 }
@@ -620,11 +506,11 @@ worker_connection_create(struct worker_context *ctx, const char *doc,
     conn->segments = oscp_segments_create(&oscp_alloc_libc);
     conn->outbound = worker_outbound_create(ctx, &conn->lc, callback_sent,
                                             conn);
-    conn->groups = connection_groups(conn, conn->conf, &conn->index);
-    conn->ngroups = conn->groups != NULL ? conn->conf->ngroups : 0;
 
     if (conn->segments == NULL || conn->outbound == NULL
-        || conn->groups == NULL || worker_state_init(&conn->record) == -1
+        || worker_state_init(&conn->record) == -1
+        || worker_groups_make(&conn->groups, NULL, ctx, &conn->link, conn->conf)
+           == -1
         || worker_outbound_configure(conn->outbound, conn->conf) == -1)
     {
         oscp_error_set(err, OSCP_ERR_NOMEM, "", "no memory");
@@ -647,14 +533,9 @@ worker_connection_free(struct worker_connection *conn)
     worker_timer_cancel(conn->ctx->timers, &conn->timer);
     worker_outbound_free(conn->outbound);
 
-    for (size_t i = 0; i < conn->ngroups; i++) {
-        worker_group_free(conn->groups[i]);
-    }
-
+    worker_groups_free(&conn->groups);
     oscp_segments_free(conn->segments);
-    worker_table_free(&conn->index);
     worker_record_free(&conn->record);
-    free(conn->groups);
     free(conn->conf);
     free(conn->doc);
     free(conn);
