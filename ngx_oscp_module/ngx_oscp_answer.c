@@ -10,8 +10,8 @@
 #include "ngx_oscp_answer.h"
 
 
-static ngx_int_t ngx_oscp_answer_body(ngx_http_request_t *r,
-    ngx_uint_t status, const ngx_str_t *body);
+static ngx_table_elt_t *ngx_oscp_answer_line(ngx_http_request_t *r,
+    const char *name, const char *value);
 
 
 ngx_int_t
@@ -44,19 +44,19 @@ ngx_oscp_answer_error(ngx_http_request_t *r, ngx_uint_t status,
 
     ngx_memcpy(body.data, json, body.len);
 
-    return ngx_oscp_answer_body(r, status, &body);
+    return ngx_oscp_answer_status(r, status, &body);
 }
 
 
 ngx_int_t
 ngx_oscp_answer_json(ngx_http_request_t *r, const ngx_str_t *body)
 {
-    return ngx_oscp_answer_body(r, NGX_HTTP_OK, body);
+    return ngx_oscp_answer_status(r, NGX_HTTP_OK, body);
 }
 
 
-static ngx_int_t
-ngx_oscp_answer_body(ngx_http_request_t *r, ngx_uint_t status,
+ngx_int_t
+ngx_oscp_answer_status(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_str_t *body)
 {
     ngx_int_t    rc;
@@ -93,15 +93,15 @@ ngx_oscp_answer_body(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-ngx_int_t
-ngx_oscp_answer_header(ngx_http_request_t *r, const char *name,
+static ngx_table_elt_t *
+ngx_oscp_answer_line(ngx_http_request_t *r, const char *name,
     const char *value)
 {
     ngx_table_elt_t  *h;
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     /* Newer versions of nginx have a further member, to be zero. */
@@ -113,5 +113,25 @@ ngx_oscp_answer_header(ngx_http_request_t *r, const char *name,
     h->value.data = (u_char *) value;
     h->value.len = ngx_strlen(value);
 
-    return NGX_OK;
+    return h;
+}
+
+
+ngx_int_t
+ngx_oscp_answer_challenge(ngx_http_request_t *r, const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_oscp_answer_line(r, "WWW-Authenticate", value);
+    r->headers_out.www_authenticate = h;
+
+    return h ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_oscp_answer_header(ngx_http_request_t *r, const char *name,
+    const char *value)
+{
+    return ngx_oscp_answer_line(r, name, value) ? NGX_OK : NGX_ERROR;
 }

@@ -27,6 +27,13 @@ ngx_int_t ngx_oscp_answer_error(ngx_http_request_t *r, ngx_uint_t status,
 /* 200 with JSON in `body`, which must live until the request ends. */
 ngx_int_t ngx_oscp_answer_json(ngx_http_request_t *r, const ngx_str_t *body);
 
+/* The same, with that status. */
+ngx_int_t ngx_oscp_answer_status(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_str_t *body);
+
+/* Adds WWW-Authenticate, a static string.  NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_oscp_answer_challenge(ngx_http_request_t *r, const char *value);
+
 /* Adds a header line of two static strings.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_oscp_answer_header(ngx_http_request_t *r, const char *name,
     const char *value);

@@ -3,32 +3,49 @@
  * by them.  The first of all checks of a request.
  */
 
+#include "ngx_oscp_answer.h"
 #include "ngx_oscp_auth.h"
+#include "ngx_oscp_bearer.h"
 
 
 struct ngx_oscp_auth_kind_s {
     ngx_str_t    name;                  /* the word after `accept` */
     ngx_str_t    scheme;                /* of Authorization, lower case */
-    char      *(*parse)(ngx_conf_t *cf, ngx_oscp_auth_line_t *line,
-                        ngx_str_t *args, ngx_uint_t nargs);
-    ngx_uint_t (*check)(const ngx_oscp_auth_line_t *line,
-                        const ngx_str_t *credentials);     /* 1: accepted */
+    char      *(*parse)(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
+                        ngx_oscp_auth_line_t *line, ngx_str_t *args,
+                        ngx_uint_t nargs);
+
+    /* NULL: accepted; else the reason, for the log. */
+    const char *(*check)(const ngx_oscp_auth_line_t *line,
+                         const ngx_str_t *credentials);
 };
 
 
 static char *ngx_oscp_auth_accept_header(ngx_conf_t *cf,
     ngx_oscp_auth_t *auth, ngx_str_t *args, ngx_uint_t nargs);
 
-static char *ngx_oscp_auth_token_parse(ngx_conf_t *cf,
+static char *ngx_oscp_auth_token_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs);
-static ngx_uint_t ngx_oscp_auth_token_check(const ngx_oscp_auth_line_t *line,
+static const char *ngx_oscp_auth_token_check(const ngx_oscp_auth_line_t *line,
     const ngx_str_t *credentials);
 
-static ngx_uint_t ngx_oscp_auth_check_authorization(
+static const char *ngx_oscp_auth_check_authorization(
     const ngx_oscp_auth_t *auth, const ngx_oscp_headers_t *found);
+static const char *ngx_oscp_auth_check_lines(const ngx_oscp_auth_t *auth,
+    const ngx_str_t *scheme, const ngx_str_t *credentials);
 
 
 static const ngx_oscp_auth_kind_t  ngx_oscp_auth_kinds[] = {
+
+    { ngx_string("oauth"),
+      ngx_string("bearer"),
+      ngx_oscp_bearer_oauth_parse,
+      ngx_oscp_bearer_oauth_check },
+
+    { ngx_string("jwt"),
+      ngx_string("bearer"),
+      ngx_oscp_bearer_jwt_parse,
+      ngx_oscp_bearer_jwt_check },
 
     { ngx_string("token"),
       ngx_string("token"),
@@ -38,19 +55,15 @@ static const ngx_oscp_auth_kind_t  ngx_oscp_auth_kinds[] = {
     { ngx_null_string, ngx_null_string, NULL, NULL }
 };
 
-/* Words of the contract that have no row yet. */
-static const ngx_str_t  ngx_oscp_auth_planned[] = {
-    ngx_string("oauth"),
-    ngx_string("jwt"),
-    ngx_null_string
-};
-
 static const ngx_str_t  ngx_oscp_auth_file = ngx_string("file=");
 
 
 ngx_int_t
-ngx_oscp_auth_init(ngx_oscp_auth_t *auth, ngx_pool_t *pool)
+ngx_oscp_auth_init(ngx_oscp_auth_t *auth, ngx_pool_t *pool,
+    const ngx_str_t *connection)
 {
+    auth->connection = *connection;
+
     ngx_oscp_header_fixed(auth->headers);
     auth->nheaders = NGX_OSCP_HEADER_FIXED;
 
@@ -62,7 +75,6 @@ char *
 ngx_oscp_auth_accept(ngx_conf_t *cf, ngx_oscp_auth_t *auth, ngx_str_t *args,
     ngx_uint_t nargs)
 {
-    const ngx_str_t             *word;
     ngx_oscp_auth_line_t        *line;
     const ngx_oscp_auth_kind_t  *kind;
 
@@ -78,19 +90,14 @@ ngx_oscp_auth_accept(ngx_conf_t *cf, ngx_oscp_auth_t *auth, ngx_str_t *args,
             }
 
             line->kind = kind;
+            line->client = NULL;
             line->data = NULL;
 
-            return kind->parse(cf, line, args, nargs);
+            return kind->parse(cf, auth, line, args, nargs);
         }
     }
 
-    for (word = ngx_oscp_auth_planned; word->len; word++) {
-        if (ngx_strcmp(args[1].data, word->data) == 0) {
-            return "is not supported yet";
-        }
-    }
-
-    return "must be \"header\" or \"token\"";
+    return "must be \"oauth\", \"jwt\", \"token\" or \"header\"";
 }
 
 
@@ -159,8 +166,8 @@ ngx_oscp_auth_accept_header(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
 
 /* accept token file=PATH: OSCP's own "Authorization: Token …" */
 static char *
-ngx_oscp_auth_token_parse(ngx_conf_t *cf, ngx_oscp_auth_line_t *line,
-    ngx_str_t *args, ngx_uint_t nargs)
+ngx_oscp_auth_token_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
+    ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs)
 {
     ngx_str_t  path;
 
@@ -189,11 +196,12 @@ ngx_oscp_auth_token_parse(ngx_conf_t *cf, ngx_oscp_auth_line_t *line,
 }
 
 
-static ngx_uint_t
+static const char *
 ngx_oscp_auth_token_check(const ngx_oscp_auth_line_t *line,
     const ngx_str_t *credentials)
 {
-    return ngx_oscp_secret_equal(line->data, credentials);
+    return ngx_oscp_secret_equal(line->data, credentials) ? NULL
+                                                          : "wrong token";
 }
 
 
@@ -204,48 +212,68 @@ ngx_oscp_auth_empty(const ngx_oscp_auth_t *auth)
 }
 
 
+ngx_uint_t
+ngx_oscp_auth_has_client(const ngx_oscp_auth_t *auth)
+{
+    ngx_uint_t                   i;
+    const ngx_oscp_auth_line_t  *line = auth->lines.elts;
+
+    for (i = 0; i < auth->lines.nelts; i++) {
+        if (line[i].client) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_oscp_auth_check(const ngx_oscp_auth_t *auth,
-    const ngx_oscp_headers_t *found)
+    const ngx_oscp_headers_t *found, const char **reason)
 {
     ngx_uint_t        i, good;
     const ngx_str_t  *value;
 
     static const ngx_str_t  none = ngx_string("");
 
-    good = ngx_oscp_auth_check_authorization(auth, found);
+    *reason = ngx_oscp_auth_check_authorization(auth, found);
 
     for (i = NGX_OSCP_HEADER_FIXED; i < auth->nheaders; i++) {
         value = found->count[i] ? &found->value[i] : &none;
 
-        good &= (found->count[i] == 1);
+        good = (found->count[i] == 1);
         good &= ngx_oscp_secret_equal(&auth->secrets[i], value);
+
+        if (!good && *reason == NULL) {
+            *reason = found->count[i] > 1 ? "a header line twice"
+                      : found->count[i] ? "a wrong header line"
+                      : "a header line is missing";
+        }
     }
 
-    return good ? NGX_OK : NGX_DECLINED;
+    return *reason ? NGX_DECLINED : NGX_OK;
 }
 
 
-/* 1 when one of the Authorization lines holds, or none is configured. */
-static ngx_uint_t
+/* NULL when one of the Authorization lines holds, or none is configured. */
+static const char *
 ngx_oscp_auth_check_authorization(const ngx_oscp_auth_t *auth,
     const ngx_oscp_headers_t *found)
 {
-    u_char                      *p, *last;
-    ngx_str_t                    scheme, credentials;
-    ngx_uint_t                   i, good;
-    const ngx_oscp_auth_line_t  *line;
+    u_char     *p, *last;
+    ngx_str_t   scheme, credentials;
 
     if (found->count[NGX_OSCP_HEADER_AUTHORIZATION] > 1) {
-        return 0;
+        return "Authorization twice";
     }
 
     if (auth->lines.nelts == 0) {
-        return 1;
+        return NULL;
     }
 
     if (found->count[NGX_OSCP_HEADER_AUTHORIZATION] == 0) {
-        return 0;
+        return "no Authorization";
     }
 
     scheme = found->value[NGX_OSCP_HEADER_AUTHORIZATION];
@@ -253,7 +281,7 @@ ngx_oscp_auth_check_authorization(const ngx_oscp_auth_t *auth,
     p = ngx_strlchr(scheme.data, last, ' ');
 
     if (p == NULL) {
-        return 0;
+        return "Authorization of one word";
     }
 
     scheme.len = p - scheme.data;
@@ -265,40 +293,55 @@ ngx_oscp_auth_check_authorization(const ngx_oscp_auth_t *auth,
     credentials.data = p;
     credentials.len = last - p;
 
-    good = 0;
-    line = auth->lines.elts;
+    return ngx_oscp_auth_check_lines(auth, &scheme, &credentials);
+}
+
+
+static const char *
+ngx_oscp_auth_check_lines(const ngx_oscp_auth_t *auth,
+    const ngx_str_t *scheme, const ngx_str_t *credentials)
+{
+    const char                  *wrong, *reason = "wrong scheme";
+    ngx_uint_t                   i, good = 0;
+    const ngx_oscp_auth_line_t  *line = auth->lines.elts;
 
     for (i = 0; i < auth->lines.nelts; i++) {
-        if (scheme.len == line[i].kind->scheme.len
-            && ngx_strncasecmp(scheme.data, line[i].kind->scheme.data,
-                               scheme.len)
+        if (scheme->len == line[i].kind->scheme.len
+            && ngx_strncasecmp(scheme->data, line[i].kind->scheme.data,
+                               scheme->len)
                == 0)
         {
-            good |= line[i].kind->check(&line[i], &credentials);
+            wrong = line[i].kind->check(&line[i], credentials);
+            good |= (wrong == NULL);
+            reason = wrong;
         }
     }
 
-    return good;
+    return good ? NULL : reason;
 }
 
 
 ngx_int_t
-ngx_oscp_auth_challenge(ngx_http_request_t *r)
+ngx_oscp_auth_challenge(ngx_http_request_t *r, const ngx_oscp_auth_t *auth)
 {
-    ngx_table_elt_t  *h;
+    ngx_uint_t                   i, bearer = 0, token = 0;
+    const char                  *value;
+    const ngx_oscp_auth_line_t  *line;
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
+    line = auth ? auth->lines.elts : NULL;
+
+    for (i = 0; line && i < auth->lines.nelts; i++) {
+        if (line[i].kind->scheme.data[0] == 'b') {
+            bearer = 1;
+
+        } else {
+            token = 1;
+        }
     }
 
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    value = !bearer ? "Token realm=\"oscp\""
+            : token ? "Bearer realm=\"oscp\", Token realm=\"oscp\""
+            : "Bearer realm=\"oscp\"";
 
-    h->hash = 1;
-    ngx_str_set(&h->key, "WWW-Authenticate");
-    ngx_str_set(&h->value, "Token realm=\"oscp\"");
-
-    r->headers_out.www_authenticate = h;
-
-    return NGX_OK;
+    return ngx_oscp_answer_challenge(r, value);
 }

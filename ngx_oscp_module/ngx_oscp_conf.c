@@ -4,6 +4,9 @@
  * written, the version computed.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/evp.h>
 
 #include "oscp_address.h"
@@ -13,6 +16,7 @@
 #include "ngx_oscp_endpoint.h"
 #include "ngx_oscp_secret.h"
 #include "ngx_oscp_status.h"
+#include "ngx_oscp_token.h"
 #include "ngx_oscp_value.h"
 
 #define NGX_OSCP_CONF_ADDRESS        "127.0.0.1:6379"
@@ -36,9 +40,11 @@ static char *ngx_oscp_conf_set_connection(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_oscp_conf_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_oscp_conf_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_oscp_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_oscp_conf_set_planned(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_oscp_conf_set_location(ngx_conf_t *cf,
+    ngx_oscp_loc_conf_t *lcf, ngx_http_handler_pt handler);
+static char *ngx_oscp_conf_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 static char *ngx_oscp_conf_address(ngx_conf_t *cf,
@@ -57,6 +63,8 @@ static ngx_int_t ngx_oscp_conf_finish_connections(ngx_conf_t *cf,
 static ngx_int_t ngx_oscp_conf_check_all(ngx_conf_t *cf,
     ngx_oscp_main_conf_t *mcf);
 static ngx_int_t ngx_oscp_conf_finish_endpoints(ngx_conf_t *cf,
+    ngx_oscp_main_conf_t *mcf);
+static ngx_int_t ngx_oscp_conf_finish_tokens(ngx_conf_t *cf,
     ngx_oscp_main_conf_t *mcf);
 static ngx_int_t ngx_oscp_conf_finish_keys(ngx_conf_t *cf,
     ngx_oscp_main_conf_t *mcf);
@@ -139,20 +147,32 @@ ngx_command_t  ngx_oscp_conf_commands[] = {
       0,
       NULL },
 
-    /* Their own issue brings them; until then they say so. */
-
     { ngx_string("oscp_token"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_oscp_conf_set_planned,
-      0,
+      ngx_oscp_conf_set_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("oscp_token_key_file"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_oscp_conf_set_planned,
-      0,
-      0,
+      ngx_oscp_token_key_set_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_oscp_main_conf_t, token_keys),
+      NULL },
+
+    { ngx_string("oscp_token_lifetime"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_oscp_token_key_set_lifetime,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_oscp_main_conf_t, token_keys),
+      NULL },
+
+    { ngx_string("oscp_token_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_oscp_cache_set_size,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_oscp_main_conf_t, token_cache_size),
       NULL },
 
     ngx_null_command
@@ -172,12 +192,16 @@ ngx_oscp_conf_create_main(ngx_conf_t *cf)
     mcf->redis.timeout = NGX_CONF_UNSET_MSEC;
     mcf->shards = NGX_CONF_UNSET;
     mcf->backlog = NGX_CONF_UNSET;
+    mcf->token_cache_size = NGX_CONF_UNSET_SIZE;
 
     if (ngx_array_init(&mcf->connections, cf->pool, 4,
                        sizeof(ngx_oscp_connection_t *))
         != NGX_OK
         || ngx_array_init(&mcf->endpoints, cf->pool, 4,
                           sizeof(ngx_oscp_endpoint_ref_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->keysets, cf->pool, 4,
+                          sizeof(ngx_oscp_keyset_t *))
            != NGX_OK)
     {
         return NULL;
@@ -213,7 +237,7 @@ ngx_oscp_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         *conf = *prev;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
-            clcf->handler = ngx_oscp_endpoint_handler;
+            clcf->handler = conf->handler;
         }
     }
 
@@ -552,17 +576,36 @@ ngx_oscp_conf_set_connection(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_oscp_conf_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    return ngx_oscp_conf_set_location(cf, conf, ngx_oscp_endpoint_handler);
+}
+
+
+static char *
+ngx_oscp_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_oscp_conf_set_location(cf, conf, ngx_oscp_token_handler);
+}
+
+
+/* A location is the one or the other, of one connection. */
+static char *
+ngx_oscp_conf_set_location(ngx_conf_t *cf, ngx_oscp_loc_conf_t *lcf,
+    ngx_http_handler_pt handler)
+{
     ngx_str_t                         *args = cf->args->elts;
-    ngx_oscp_loc_conf_t               *lcf = conf;
     ngx_oscp_main_conf_t              *mcf;
     ngx_oscp_endpoint_ref_t           *ref;
     ngx_http_core_loc_conf_t          *clcf;
     ngx_http_compile_complex_value_t   ccv;
 
     if (lcf->endpoint) {
-        return ngx_oscp_conf_wrong(cf, &args[1], "is there twice");
+        return ngx_oscp_conf_wrong(cf, &args[1],
+                                   lcf->handler == handler
+                                   ? "is there twice"
+                                   : "must have a location of its own");
     }
 
+    lcf->handler = handler;
     lcf->endpoint = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
     if (lcf->endpoint == NULL) {
         return NGX_CONF_ERROR;
@@ -587,13 +630,14 @@ ngx_oscp_conf_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         ref->conf = lcf;
+        ref->directive = args[0];
         ref->name = args[1];
         ref->file = cf->conf_file->file.name;
         ref->line = cf->conf_file->line;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_oscp_endpoint_handler;
+    clcf->handler = handler;
 
     return NGX_CONF_OK;
 }
@@ -612,15 +656,6 @@ ngx_oscp_conf_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_oscp_status_handler;
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_oscp_conf_set_planned(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t  *args = cf->args->elts;
-
-    return ngx_oscp_conf_wrong(cf, &args[1], "is not supported yet");
 }
 
 
@@ -650,6 +685,7 @@ ngx_oscp_conf_init_main(ngx_conf_t *cf, void *conf)
 
     if (ngx_oscp_conf_finish_connections(cf, mcf) != NGX_OK
         || ngx_oscp_conf_finish_endpoints(cf, mcf) != NGX_OK
+        || ngx_oscp_conf_finish_tokens(cf, mcf) != NGX_OK
         || ngx_oscp_conf_finish_keys(cf, mcf) != NGX_OK
         || ngx_oscp_conf_finish_version(mcf) != NGX_OK)
     {
@@ -743,14 +779,50 @@ ngx_oscp_conf_finish_endpoints(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
 
         if (ref[i].conf->connection == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"oscp_endpoint %V\" names no oscp_connection "
-                          "in %V:%ui", &ref[i].name, &ref[i].file,
+                          "\"%V %V\" names no oscp_connection in %V:%ui",
+                          &ref[i].directive, &ref[i].name, &ref[i].file,
                           ref[i].line);
+            return NGX_ERROR;
+        }
+
+        if (ref[i].conf->handler == ngx_oscp_token_handler
+            && !ngx_oscp_auth_has_client(&ref[i].conf->connection->auth))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"%V %V\" names a connection without \"accept "
+                          "oauth\" in %V:%ui", &ref[i].directive,
+                          &ref[i].name, &ref[i].file, ref[i].line);
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_oscp_conf_finish_tokens(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
+{
+    if (mcf->clients && mcf->token_keys.nkeys == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"oscp_token_key_file\" must be there when a "
+                      "connection has \"accept oauth\"");
+        return NGX_ERROR;
+    }
+
+    if (mcf->token_keys.lifetime_s == 0) {
+        mcf->token_keys.lifetime_s = NGX_OSCP_TOKEN_LIFETIME_S;
+    }
+
+    ngx_conf_init_size_value(mcf->token_cache_size, NGX_OSCP_CACHE_SIZE);
+
+    if (mcf->keysets.nelts == 0 || mcf->token_cache_size == 0) {
+        return NGX_OK;
+    }
+
+    mcf->token_cache = ngx_oscp_cache_add_zone(cf, mcf->token_cache_size);
+
+    return mcf->token_cache ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -12,19 +12,24 @@
 #include <ngx_http.h>
 
 #include "ngx_oscp_connection.h"
+#include "ngx_oscp_keyset.h"
 #include "ngx_oscp_redis.h"
+#include "ngx_oscp_token_key.h"
 
 #define NGX_OSCP_VERSION      "0.1.0"
 #define NGX_OSCP_VERSION_LEN  16        /* hex digits of the configuration's */
 
 typedef struct {
-    ngx_http_complex_value_t     *endpoint;    /* NULL: no oscp_endpoint */
+    ngx_http_complex_value_t     *endpoint;    /* NULL: neither oscp_endpoint
+                                                  nor oscp_token */
+    ngx_http_handler_pt           handler;
     const ngx_oscp_connection_t  *connection;  /* when its name is constant */
 } ngx_oscp_loc_conf_t;
 
 /* A location that names a connection: checked when all of them are known. */
 typedef struct {
     ngx_oscp_loc_conf_t     *conf;
+    ngx_str_t                directive;
     ngx_str_t                name;
     ngx_str_t                file;
     ngx_uint_t               line;
@@ -41,6 +46,13 @@ typedef struct {
     ngx_rbtree_t             names;         /* the same */
     ngx_rbtree_node_t        sentinel;
     ngx_array_t              endpoints;     /* of ngx_oscp_endpoint_ref_t */
+
+    ngx_oscp_token_keys_t    token_keys;
+    ngx_uint_t               clients;       /* `accept oauth` lines */
+    ngx_array_t              keysets;       /* of ngx_oscp_keyset_t *, named
+                                               by `accept jwt` lines */
+    size_t                   token_cache_size;   /* 0: off */
+    ngx_shm_zone_t          *token_cache;   /* NULL: none is needed */
 
     ngx_str_t                config_key;    /* oscp:config */
     ngx_str_t               *streams;       /* the `in` stream of each shard */

@@ -59,7 +59,7 @@ ngx_oscp_connection_parse(ngx_conf_t *cf, const ngx_str_t *name,
            != NGX_OK
         || ngx_array_init(&b->groups, cf->pool, 4, sizeof(oscp_group_conf_t))
            != NGX_OK
-        || ngx_oscp_auth_init(&b->auth, cf->pool) != NGX_OK)
+        || ngx_oscp_auth_init(&b->auth, cf->pool, name) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -74,7 +74,9 @@ static ngx_int_t ngx_oscp_endpoint_refuse(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, const ngx_oscp_endpoint_row_t *row,
     const char *text);
 static ngx_int_t ngx_oscp_endpoint_refuse_headers(ngx_http_request_t *r,
-    ngx_uint_t status);
+    ngx_oscp_endpoint_ctx_t *ctx, ngx_uint_t status);
+static const ngx_oscp_auth_t *ngx_oscp_endpoint_auth(ngx_http_request_t *r,
+    const ngx_oscp_endpoint_ctx_t *ctx);
 static void ngx_oscp_endpoint_log(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, ngx_uint_t status, const char *text);
 
@@ -189,25 +191,39 @@ ngx_oscp_endpoint_begin(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t **ctx)
 }
 
 
-/* Which connection, and which message. */
-static ngx_int_t
-ngx_oscp_endpoint_find(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx)
+ngx_int_t
+ngx_oscp_endpoint_connection(ngx_http_request_t *r,
+    const ngx_oscp_connection_t **connection)
 {
     ngx_str_t                    name;
     const ngx_oscp_loc_conf_t   *lcf;
     const ngx_oscp_main_conf_t  *mcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oscp_module);
-    ctx->connection = lcf->connection;
+    *connection = lcf->connection;
 
-    if (ctx->connection == NULL) {
+    if (*connection == NULL) {
         mcf = ngx_http_get_module_main_conf(r, ngx_http_oscp_module);
 
         if (ngx_http_complex_value(r, lcf->endpoint, &name) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        ctx->connection = ngx_oscp_conf_connection(mcf, &name);
+        *connection = ngx_oscp_conf_connection(mcf, &name);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Which connection, and which message. */
+static ngx_int_t
+ngx_oscp_endpoint_find(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx)
+{
+    ngx_str_t  name;
+
+    if (ngx_oscp_endpoint_connection(r, &ctx->connection) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ngx_oscp_endpoint_name(r, &name);
@@ -303,13 +319,14 @@ ngx_oscp_endpoint_check_credentials(ngx_http_request_t *r,
     const ngx_oscp_auth_t  *auth;
 
     if (ctx->connection == NULL) {
+        ctx->reason = "no such connection";
         return NGX_DECLINED;
     }
 
     auth = &ctx->connection->auth;
     ngx_oscp_header_scan(r, auth->headers, auth->nheaders, &ctx->headers);
 
-    return ngx_oscp_auth_check(auth, &ctx->headers);
+    return ngx_oscp_auth_check(auth, &ctx->headers, &ctx->reason);
 }
 
 
@@ -672,7 +689,7 @@ ngx_oscp_endpoint_refuse(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx,
         }
     }
 
-    if (ngx_oscp_endpoint_refuse_headers(r, row->status) != NGX_OK) {
+    if (ngx_oscp_endpoint_refuse_headers(r, ctx, row->status) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -681,12 +698,13 @@ ngx_oscp_endpoint_refuse(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_oscp_endpoint_refuse_headers(ngx_http_request_t *r, ngx_uint_t status)
+ngx_oscp_endpoint_refuse_headers(ngx_http_request_t *r,
+    ngx_oscp_endpoint_ctx_t *ctx, ngx_uint_t status)
 {
     switch (status) {
 
     case NGX_HTTP_UNAUTHORIZED:
-        return ngx_oscp_auth_challenge(r);
+        return ngx_oscp_auth_challenge(r, ngx_oscp_endpoint_auth(r, ctx));
 
     case NGX_HTTP_NOT_ALLOWED:
         return ngx_oscp_answer_header(r, "Allow", "POST");
@@ -698,6 +716,29 @@ ngx_oscp_endpoint_refuse_headers(ngx_http_request_t *r, ngx_uint_t status)
     default:
         return NGX_OK;
     }
+}
+
+
+/*
+ * What a 401 answers for: of a connection that is not known, what the first
+ * one demands, so that the answer does not tell known names from others where
+ * all demand alike.
+ */
+static const ngx_oscp_auth_t *
+ngx_oscp_endpoint_auth(ngx_http_request_t *r,
+    const ngx_oscp_endpoint_ctx_t *ctx)
+{
+    ngx_oscp_connection_t       **first;
+    const ngx_oscp_main_conf_t   *mcf;
+
+    if (ctx->connection) {
+        return &ctx->connection->auth;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_oscp_module);
+    first = mcf->connections.elts;
+
+    return mcf->connections.nelts ? &first[0]->auth : NULL;
 }
 
 
@@ -719,5 +760,6 @@ ngx_oscp_endpoint_log(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx,
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "oscp: answered %ui to %s of connection %V, request id %V: "
-                  "%s", status, message, name, id, text);
+                  "%s%s%s", status, message, name, id, text,
+                  ctx->reason ? ": " : "", ctx->reason ? ctx->reason : "");
 }

@@ -27,12 +27,20 @@ typedef struct {
     ngx_int_t                     result;         /* -1: not yet */
     ngx_str_t                     id;             /* of the stored entry */
 
+    const char                   *reason;         /* of a 401, for the log */
     ngx_uint_t                    body_read;
     ngx_oscp_headers_t            headers;
     ngx_oscp_entry_t              entry;
     u_char                        id_text[NGX_OSCP_ENDPOINT_ID_SIZE];
     u_char                        segment[NGX_OSCP_ENDPOINT_SEGMENT_SIZE];
 } ngx_oscp_endpoint_ctx_t;
+
+/*
+ * Stores the connection that the request's location names, or NULL when a
+ * variable in it has no such name.  Returns NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_oscp_endpoint_connection(ngx_http_request_t *r,
+    const ngx_oscp_connection_t **connection);
 
 /* nginx's content handler. */
 ngx_int_t ngx_oscp_endpoint_handler(ngx_http_request_t *r);

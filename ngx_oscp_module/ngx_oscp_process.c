@@ -90,6 +90,10 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (ngx_oscp_keyset_watch(&mcf->keysets, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_oscp_process = process;
     ngx_oscp_redis_start(&process->redis);
 

@@ -171,19 +171,19 @@ location / { oscp_endpoint vector; oscp_endpoint vector; }
 its scope must not be that of group
 
 
-=== TEST 22: oscp_token is not there yet
+=== TEST 22: oscp_token of a connection that accepts no tokens of ours
 --- config
 location / { oscp_token vector; }
 --- must_die
 --- error_log
-"oscp_token vector" is not supported yet
+"oscp_token vector" names a connection without "accept oauth"
 
 
-=== TEST 23: oscp_token_key_file is not there yet
---- main: oscp_token_key_file /etc/oscp/token.key;
+=== TEST 23: oscp_token_key_file that is not there
+--- main: oscp_token_key_file /no/token.key;
 --- must_die
 --- error_log
-"oscp_token_key_file /etc/oscp/token.key" is not supported yet
+"oscp_token_key_file /no/token.key" cannot be opened
 
 
 === TEST 24: all of it at once is good
