@@ -429,13 +429,13 @@ check_claims(const cJSON *claims, const ngx_oscp_jwt_expect_t *e,
         return NGX_OSCP_JWT_AUDIENCE;
     }
 
-    if (e->scope && !scopes_match(claims, e->scope)) {
-        return NGX_OSCP_JWT_SCOPE;
-    }
-
     text = text_of(claims, "client_id");
     if (e->client_id && (text == NULL || strcmp(text, e->client_id) != 0)) {
         return NGX_OSCP_JWT_CLIENT;
+    }
+
+    if (e->scope && !scopes_match(claims, e->scope)) {
+        return NGX_OSCP_JWT_SCOPE;
     }
 
     if (expires_s) {

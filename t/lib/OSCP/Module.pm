@@ -155,7 +155,13 @@ sub flat {
     return ref $reply ? join ' ', map { flat($_) } @$reply : $reply;
 }
 
-my $block_number = 0;
+my (%defaults, $block_number);
+
+# Sections for every block of a file that does not have its own.
+sub add_defaults {
+    %defaults = (%defaults, @_);
+    return;
+}
 
 sub prepare {
     my ($block) = @_;
@@ -163,6 +169,9 @@ sub prepare {
 
     $redis->command('FLUSHALL');
     run_commands($block->redis);
+    for my $name (grep { !defined $block->$_ } keys %defaults) {
+        $block->set_value($name, $defaults{$name});
+    }
     $block->set_value('http_config', http(scalar $block->settings,
         scalar $block->main))
         unless defined $block->http_config;
@@ -178,9 +187,10 @@ sub prepare {
         unless defined $block->init;
     $block->set_value('more_headers', headers(scalar $block->headers, $id))
         unless defined $block->more_headers;
-    $block->set_value('no_error_log', 'Sanitizer')
+    my $bad = "Sanitizer\nruntime error:";
+    $block->set_value('no_error_log', $bad)
         unless defined $block->no_error_log;
-    $block->set_value('no_shutdown_error_log', "[alert]\n[emerg]\nSanitizer")
+    $block->set_value('no_shutdown_error_log', "[alert]\n[emerg]\n$bad")
         unless defined $block->no_shutdown_error_log;
     return;
 }
