@@ -59,6 +59,10 @@ ngx_oscp_body_get(ngx_http_request_t *r, ngx_str_t *body)
     body->data = p;
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        if (ngx_buf_size(cl->buf) == 0) {
+            continue;
+        }
+
         if (ngx_oscp_body_copy(r, cl->buf, p) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -206,6 +206,21 @@ sub response_to_end {
     return ($text // '') =~ s/^.*?\r\n\r\n//sr;
 }
 
+# The ids of Redis's clients that are not this test and have said something.
+sub clients {
+    my ($self) = @_;
+
+    return map { /^id=(\d+) / } grep { !/cmd=(?:client|NULL)/ }
+        split /\n/, $self->redis->command('CLIENT', 'LIST');
+}
+
+# Waits until every worker of nginx has connected to Redis.
+sub ready {
+    my ($self) = @_;
+
+    return wait_for(sub { $self->clients >= $self->{workers} }, 15);
+}
+
 # How many entries are stored.
 sub stored {
     my ($self, $shard) = @_;
@@ -225,6 +240,15 @@ sub finish {
     is(scalar @bad, 0, 'no alert in the log') or diag(join "\n", @bad);
     my @secrets = (TOKEN, APIKEY);
     ok(!(grep { index($text, $_) >= 0 } @secrets), 'no secret in the log');
+    return;
+}
+
+# The master alone would leave its workers behind.
+sub DESTROY {
+    my ($self) = @_;
+
+    local ($?, $!, $@);
+    $self->{nginx}->stop('TERM') if $self->{nginx};
     return;
 }
 
