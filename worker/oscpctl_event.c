@@ -251,7 +251,7 @@ event_follow(struct worker_ctl *ctl, struct event_lists *lists)
         rc = -1;
     }
 
-    while (rc == 0) {
+    while (rc == 0 && !worker_ctl_out_broken()) {
         for (unsigned s = 0; s < lists->n; s++) {
             snprintf(keys[s], sizeof(*keys), "%s", lists->list[s].key);
             snprintf(ids[s], sizeof(*ids), "%s",

@@ -296,26 +296,31 @@ worker_ctl_out_json(cJSON *doc)
 }
 
 
+/* `oscpctl events -f | head`: the reader of a pipe has seen enough. */
+static int
+out_left(void)
+{
+    struct pollfd  out = { .fd = STDOUT_FILENO };
+
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
+
 int
 worker_ctl_out_broken(void)
 {
-    return ferror(stdout) != 0;
+    return ferror(stdout) != 0 || out_left();
 }
 
 
 int
 worker_ctl_out_end(void)
 {
-    struct pollfd  out = { .fd = STDOUT_FILENO };
-
     if (fflush(stdout) != EOF && !ferror(stdout)) {
         return 0;
     }
 
-    /*
-     * `oscpctl events -f | head`: the reader has seen enough, that is no error
-     */
-    if (poll(&out, 1, 0) < 1 || !(out.revents & POLLERR)) {
+    if (!out_left()) {
         worker_ctl_out_error("standard output cannot be written");
     }
 

@@ -63,7 +63,7 @@ void worker_ctl_out_error(const char *fmt, ...)
  */
 int worker_ctl_out_json(cJSON *doc);
 
-/* 1 when standard output has failed: nobody reads what is still to come. */
+/* 1 when standard output has failed, or its reader has gone, else 0. */
 int worker_ctl_out_broken(void);
 
 /*

@@ -225,7 +225,7 @@ status_group(const struct status *s, const char *conn,
     char                    cell[STATUS_CELL_SIZE], at[WORKER_CTL_TEXT_SIZE];
     double                  value;
     oscp_ms_t               valid;
-    const char             *colour;
+    const char             *mode, *colour;
     enum worker_ctl_style   style;
 
     colour = worker_ctl_store_field(g->group, "colour");
@@ -234,8 +234,10 @@ status_group(const struct status *s, const char *conn,
     snprintf(cell, sizeof(cell), "%s/%s", conn, g->conf->id);
     worker_ctl_table_cell(t, WORKER_CTL_PLAIN, cell);
     worker_ctl_table_cell(t, WORKER_CTL_PLAIN, g->conf->scope);
-    worker_ctl_table_cell(t, style, worker_ctl_store_field(g->group, "mode"));
-    worker_ctl_table_cell(t, style, colour);
+    mode = worker_ctl_store_field(g->group, "mode");
+    snprintf(cell, sizeof(cell), "%.30s %.30s", mode ? mode : "",
+             colour ? colour : "");
+    worker_ctl_table_cell(t, style, mode != NULL ? cell : "");
 
     status_limit(g->envelope, cell);
     worker_ctl_table_cell(t, WORKER_CTL_PLAIN, cell);
@@ -264,7 +266,7 @@ status_groups(const struct status *s)
     const struct worker_ctl_overview  *o;
 
     static const char *const  heads[] = {
-        "GROUP", "SCOPE", "MODE", "COLOUR", "LIMIT", "CIRCUIT", "AVAILABLE",
+        "GROUP", "SCOPE", "MODE", "LIMIT", "CIRCUIT", "AVAILABLE",
         "VALID UNTIL", NULL
     };
 
