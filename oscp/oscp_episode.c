@@ -9,6 +9,8 @@
 #include "oscp_unit.h"
 
 #define LIMIT_TEXT_SIZE   128
+#define SPAN_TEXT_SIZE    96
+#define GROUP_TEXT_SIZE   160
 #define POWER_TEXT_SIZE   (OSCP_NUMBER_SIZE + 4)
 
 static const char *const  severity_names[] = {
@@ -109,25 +111,51 @@ reason_text(oscp_reason_t reason)
 
 
 static void
+title_text(oscp_notice_t notice, const oscp_episode_context_t *c, char *buf)
+{
+    char  group[GROUP_TEXT_SIZE];
+
+    snprintf(group, sizeof(group), "Group %s of %s", c->group, c->conn);
+    snprintf(buf, OSCP_EPISODE_TITLE_SIZE, notice_titles[notice], group);
+}
+
+
+/* How long it was yellow, or since when it is as it is. */
+static void
+span_text(const oscp_episode_context_t *c, const oscp_episode_step_t *step,
+    char *buf)
+{
+    char  since[OSCP_TIME_SIZE], now[OSCP_TIME_SIZE];
+
+    oscp_time_format(c->since_ms, since);
+    oscp_time_format(c->now_ms, now);
+
+    if (step->incident == OSCP_INCIDENT_RESOLVE) {
+        snprintf(buf, SPAN_TEXT_SIZE, "In fallback from %s to %s", since, now);
+        return;
+    }
+
+    snprintf(buf, SPAN_TEXT_SIZE, "Since %s", since);
+}
+
+
+static void
 episode_text(const oscp_decision_t *d, const oscp_episode_context_t *c,
     oscp_episode_step_t *step)
 {
     char    import[LIMIT_TEXT_SIZE], export[LIMIT_TEXT_SIZE];
-    char    since[OSCP_TIME_SIZE], next[OSCP_TIME_SIZE], group[192];
+    char    span[SPAN_TEXT_SIZE], next[OSCP_TIME_SIZE];
     size_t  n;
 
-    snprintf(group, sizeof(group), "Group %s of %s", c->group, c->conn);
-    snprintf(step->title, sizeof(step->title), notice_titles[step->notice],
-             group);
-
+    title_text(step->notice, c, step->title);
     limit_text("import", &d->limits[OSCP_DIRECTION_IMPORT], import);
     limit_text("export", &d->limits[OSCP_DIRECTION_EXPORT], export);
-    oscp_time_format(c->since_ms, since);
+    span_text(c, step, span);
     oscp_time_format(d->next_ms, next);
 
     n = (size_t) snprintf(step->detail, sizeof(step->detail),
-            "Why: %s. Since %s. Now holds: %s, %s%s%s. ",
-            reason_text(d->reason), since, import, export,
+            "Why: %s. %s. Now holds: %s, %s%s%s. ",
+            reason_text(d->reason), span, import, export,
             c->circuit ? "; circuit " : "", c->circuit ? c->circuit : "");
     if (n < sizeof(step->detail)) {
         snprintf(step->detail + n, sizeof(step->detail) - n,
@@ -197,6 +225,32 @@ not_yellow(oscp_episode_t *e, const oscp_decision_t *d,
     } else if (given_back) {
         step->notice = OSCP_NOTICE_LOCAL;
     }
+
+    /* forecasts are forgotten: the next zero profile is another one */
+    if (d->reason == OSCP_REASON_DISCONNECTED
+        || d->reason == OSCP_REASON_NO_FORECAST)
+    {
+        e->zero_notified = 0;
+    }
+}
+
+
+/* The limit of a direction that is in the group's mode says most. */
+static void
+step_limit(const oscp_decision_t *d, oscp_episode_step_t *step)
+{
+    const oscp_limit_t  *import = &d->limits[OSCP_DIRECTION_IMPORT];
+    const oscp_limit_t  *export = &d->limits[OSCP_DIRECTION_EXPORT];
+    const oscp_limit_t  *limit = import;
+
+    if (!import->has_limit
+        || (import->mode != d->mode && export->mode == d->mode))
+    {
+        limit = export;
+    }
+
+    step->has_limit = limit->has_limit;
+    step->limit_w = limit->limit_w;
 }
 
 
@@ -222,8 +276,7 @@ oscp_episode_step(oscp_episode_t *e, const oscp_decision_t *d,
         step->severity = OSCP_SEVERITY_WARNING;
     }
 
-    step->has_limit = import->has_limit || export->has_limit;
-    step->limit_w = import->has_limit ? import->limit_w : export->limit_w;
+    step_limit(d, step);
 
     e->mode = d->mode;
     e->reason = d->reason;
@@ -236,4 +289,39 @@ oscp_episode_step(oscp_episode_t *e, const oscp_decision_t *d,
     {
         episode_text(d, context, step);
     }
+}
+
+
+void
+oscp_episode_end(oscp_episode_t *e, const oscp_episode_context_t *context,
+    oscp_episode_step_t *step)
+{
+    char  span[SPAN_TEXT_SIZE];
+
+    memset(step, 0, sizeof(*step));
+
+    if (e->has_incident) {
+        step->incident = OSCP_INCIDENT_RESOLVE;
+    }
+
+    if (e->mode != OSCP_MODE_LOCAL) {
+        step->notice = OSCP_NOTICE_LOCAL;
+        title_text(step->notice, context, step->title);
+        span_text(context, step, span);
+        snprintf(step->detail, sizeof(step->detail),
+                 "Why: it was removed from the configuration. %s. Now holds: "
+                 "no import limit, no export limit%s%s.", span,
+                 context->circuit ? "; circuit " : "",
+                 context->circuit ? context->circuit : "");
+    }
+
+    memset(e, 0, sizeof(*e));
+}
+
+
+void
+oscp_episode_title(const oscp_episode_context_t *context,
+    char title[OSCP_EPISODE_TITLE_SIZE])
+{
+    title_text(OSCP_NOTICE_ENTERED, context, title);
 }

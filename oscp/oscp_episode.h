@@ -10,7 +10,7 @@
 
 #include "oscp_decision.h"
 
-#define OSCP_EPISODE_TITLE_SIZE    160
+#define OSCP_EPISODE_TITLE_SIZE    256
 #define OSCP_EPISODE_DETAIL_SIZE   512
 
 /* What is remembered of the last decision (in the group's hash). */
@@ -57,7 +57,8 @@ typedef struct {
     const char  *group;
     const char  *circuit;                /* NULL: a scope without a circuit */
     oscp_ms_t    now_ms;
-    oscp_ms_t    since_ms;               /* the episode's start, when it ends */
+    oscp_ms_t    since_ms;               /* the open episode's start; now when
+                                            none is open */
     unsigned     zero:1;                 /* the newest primary forecast in
                                             force is all zero */
 } oscp_episode_context_t;
@@ -68,13 +69,18 @@ typedef struct {
     oscp_severity_t  severity;
     char             title[OSCP_EPISODE_TITLE_SIZE];
     char             detail[OSCP_EPISODE_DETAIL_SIZE];
-    unsigned         has_limit:1;        /* import, else export */
+    unsigned         has_limit:1;        /* of a direction that has the
+                                            group's mode; import before export
+                                            */
     double           limit_w;
 } oscp_episode_step_t;
 
 /*
  * Compares what is remembered in `e` with the decision `d`, brings `e` up to
  * date, and tells in `step` what is to be done.
+ *
+ * What is all zero is told once: again after a primary forecast that is not, or
+ * after all forecasts were forgotten.
  *
  * At most one incident step and one notice result; where both an all-zero
  * profile begins and an episode ends, the episode's end is told and the zero
@@ -86,5 +92,16 @@ typedef struct {
  */
 void oscp_episode_step(oscp_episode_t *e, const oscp_decision_t *d,
     const oscp_episode_context_t *context, oscp_episode_step_t *step);
+
+/*
+ * The group is no longer configured: whatever held for it ends, as in
+ * oscp_episode_step().  `e` is then as new.
+ */
+void oscp_episode_end(oscp_episode_t *e, const oscp_episode_context_t *context,
+    oscp_episode_step_t *step);
+
+/* The title of an incident, which stays the same from its opening on. */
+void oscp_episode_title(const oscp_episode_context_t *context,
+    char title[OSCP_EPISODE_TITLE_SIZE]);
 
 #endif /* OSCP_EPISODE_H */

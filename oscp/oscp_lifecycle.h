@@ -129,7 +129,8 @@ typedef struct {
                                              over where a send is started */
     /* peer's messages; req also for results of sends: a result that names
        another send than the one in hand is stale and changes nothing ("" is
-       taken for the one in hand) */
+       taken for the one in hand); for START that of a handshake of ours which
+       has surely not been sent yet, "": there is none */
     const char            *req;           /* its request id */
     const char            *corr;          /* its correlation id, "" if absent */
     unsigned               has_interval:1;
@@ -183,7 +184,8 @@ void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
  *
  * The rules, beside those of the design:
  *   - OSCP_EV_START and OSCP_EV_TIMER act on every deadline that has passed;
- *     START also resends an acknowledge that was owed, and starts a handshake
+ *     START also resends an acknowledge that was owed, sends a handshake that
+ *     was begun and has surely not been sent, and starts a handshake
  *     where initiate_handshake says so and the state is `offline`.  A step in
  *     which a deadline ends `online` or `handshaking` ends in `offline`, so
  *     that the audit shows it; the handshake that follows is due at once;

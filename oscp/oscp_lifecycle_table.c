@@ -98,7 +98,7 @@ oscp_lifecycle_repair(oscp_exchange_t *x)
 /*
  * What was on its way when the record was written: nobody knows whether the
  * peer has it.  An acknowledge is sent again, under the same id.  A handshake
- * without an answer is started anew.
+ * without an answer is started anew, unless it has surely not been sent.
  */
 static void
 oscp_lifecycle_resume(oscp_exchange_t *x)
@@ -109,7 +109,13 @@ oscp_lifecycle_resume(oscp_exchange_t *x)
         lc->ack_due_ms = x->event->at_ms;
     }
 
-    if (oscp_exchange_ours(lc) && !lc->handshake_sent) {
+    if (oscp_exchange_ours(lc) && !lc->handshake_sent
+        && x->event->req != NULL
+        && strcmp(x->event->req, lc->handshake_req) == 0)
+    {
+        x->result->actions |= OSCP_DO_SEND_HANDSHAKE;
+
+    } else if (oscp_exchange_ours(lc) && !lc->handshake_sent) {
         oscp_exchange_close_ours(x);
 
         if (lc->state == OSCP_STATE_HANDSHAKING && !oscp_exchange_theirs(lc)) {

@@ -1,6 +1,7 @@
 /*
  * Strings as they stand in JSON: finding their end, checking every byte of
- * them, and looking through their escapes.  Internal to oscp/.
+ * them, and looking through their escapes.  Internal to oscp/, but for
+ * oscp_string_utf8().
  */
 
 #ifndef OSCP_STRING_H

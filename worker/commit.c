@@ -37,6 +37,8 @@ static const char *const  commit_counters[WORKER_COUNT_MAX] = {
     [WORKER_COUNT_HEARTBEATS_SENT] = "heartbeats_sent",
     [WORKER_COUNT_SENDS_FAILED] = "sends_failed",
     [WORKER_COUNT_DECISIONS] = "decisions",
+    [WORKER_COUNT_COMMANDS] = "commands",
+    [WORKER_COUNT_INCIDENTS] = "incidents_opened",
 };
 
 
@@ -160,12 +162,48 @@ worker_commit_delete(struct worker_commit *c, const char *key)
 }
 
 
+static void
+commit_add_settled(struct worker_commit *c, const char *command, int acked)
+{
+    size_t  i = 0;
+
+    while (i < c->nsettled) {
+        worker_commit_begin(c, command, c->stream);
+
+        if (acked) {
+            worker_commit_text(c, WORKER_COMMIT_GROUP);
+        }
+
+        do {
+            worker_commit_text(c, c->settled[i]);
+        } while (++i < c->nsettled && i % COMMIT_SETTLE_MAX != 0);
+
+        worker_commit_end(c);
+    }
+}
+
+
+/* Entries of one stream are settled together. */
+static void
+commit_flush_settled(struct worker_commit *c)
+{
+    commit_add_settled(c, "XACK", 1);
+    commit_add_settled(c, "XDEL", 0);
+    c->nsettled = 0;
+}
+
+
 void
 worker_commit_settle(struct worker_commit *c, const char *stream,
     const char *id)
 {
     void    *list;
     size_t   size;
+
+    if (strcmp(c->stream, stream) != 0) {
+        commit_flush_settled(c);
+        snprintf(c->stream, sizeof(c->stream), "%s", stream);
+    }
 
     if (c->nsettled == c->settled_size) {
         size = c->settled_size == 0 ? 64 : c->settled_size * 2;
@@ -179,7 +217,6 @@ worker_commit_settle(struct worker_commit *c, const char *stream,
         c->settled_size = size;
     }
 
-    snprintf(c->stream, sizeof(c->stream), "%s", stream);
     snprintf(c->settled[c->nsettled++], sizeof(*c->settled), "%s", id);
 }
 
@@ -217,27 +254,6 @@ size_t
 worker_commit_size(const struct worker_commit *c)
 {
     return c->words.bytes.len + c->keys.bytes.len;
-}
-
-
-static void
-commit_add_settled(struct worker_commit *c, const char *command, int acked)
-{
-    size_t  i = 0;
-
-    while (i < c->nsettled) {
-        worker_commit_begin(c, command, c->stream);
-
-        if (acked) {
-            worker_commit_text(c, WORKER_COMMIT_GROUP);
-        }
-
-        do {
-            worker_commit_text(c, c->settled[i]);
-        } while (++i < c->nsettled && i % COMMIT_SETTLE_MAX != 0);
-
-        worker_commit_end(c);
-    }
 }
 
 
@@ -304,8 +320,7 @@ worker_commit_send(struct worker_commit *c, struct worker_redis *redis,
     struct commit_words   head = { .n = 0 };
     struct worker_buffer  frame = { .len = 0 };
 
-    commit_add_settled(c, "XACK", 1);
-    commit_add_settled(c, "XDEL", 0);
+    commit_flush_settled(c);
     worker_commit_count(c, WORKER_COUNT_COMMITS, 1);
     commit_counts(c, &head);
     commit_frame(c, lease, &head, &frame);

@@ -32,6 +32,8 @@ enum worker_commit_count {
     WORKER_COUNT_HEARTBEATS_SENT,
     WORKER_COUNT_SENDS_FAILED,
     WORKER_COUNT_DECISIONS,
+    WORKER_COUNT_COMMANDS,
+    WORKER_COUNT_INCIDENTS,
     WORKER_COUNT_MAX
 };
 
@@ -58,7 +60,7 @@ void worker_commit_end(struct worker_commit *c);
 /* DEL key. */
 void worker_commit_delete(struct worker_commit *c, const char *key);
 
-/* The entry `id` of the `in` stream whose key is `stream` is done with. */
+/* The entry `id` of the stream whose key is `stream` is done with. */
 void worker_commit_settle(struct worker_commit *c, const char *stream,
     const char *id);
 

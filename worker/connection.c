@@ -9,6 +9,7 @@
 #include "audit.h"
 #include "clock.h"
 #include "connection.h"
+#include "entry.h"
 #include "event.h"
 #include "groups.h"
 #include "json.h"
@@ -32,11 +33,15 @@ struct worker_connection {
     struct worker_outbound         *outbound;
     struct worker_timer             timer;       /* the next deadline */
     uint64_t                        judge_take;  /* judged after this take */
+    unsigned                        unsent:1;    /* a handshake was begun that
+                                                    nothing has sent yet */
     TAILQ_ENTRY(worker_connection)  next;        /* in ctx->judging */
 };
 
 
 static void connection_timer(struct worker_connection *conn);
+static void connection_expire(struct worker_connection *conn,
+    oscp_ms_t until);
 
 
 static void
@@ -121,12 +126,16 @@ worker_connection_step(struct worker_connection *conn,
 
     if (result->actions & OSCP_DO_CLEAR) {
         worker_groups_clear(&conn->groups);
+        connection_expire(conn, OSCP_TIME_NONE / 2);
     }
 
     /* until stored messages are applied a send may be outdated: START repeats
        what is still owed */
     if (conn->ctx->live) {
         worker_outbound_want(conn->outbound, result->actions);
+
+    } else if (result->actions & OSCP_DO_SEND_HANDSHAKE) {
+        conn->unsent = 1;
     }
 
     connection_link(conn);
@@ -288,9 +297,49 @@ worker_connection_start(struct worker_connection *conn)
                                        .offline_mode_at_ms = OSCP_TIME_NONE };
     oscp_lifecycle_result_t  result;
 
+    if (conn->unsent) {
+        event.req = conn->lc.handshake_req;
+        conn->unsent = 0;
+    }
+
     connection_expire(conn, now);
     worker_connection_step(conn, &event, "worker", &result);
     worker_groups_touch(&conn->groups);
+}
+
+
+void
+worker_connection_command(struct worker_connection *conn,
+    oscp_lifecycle_kind_t kind, const char *by, const char *id,
+    oscp_lifecycle_result_t *result)
+{
+    oscp_lifecycle_event_t  event = { .kind = kind,
+                                      .at_ms = worker_clock_wall(),
+                                      .offline_mode_at_ms = OSCP_TIME_NONE };
+
+    worker_connection_step(conn, &event, by, result);
+
+    if (kind == OSCP_EV_CONNECT && result->before == OSCP_STATE_DISCONNECTED
+        && result->after != OSCP_STATE_DISCONNECTED)
+    {
+        worker_state_set_connected(&conn->record, id);
+        connection_store(conn);
+    }
+}
+
+
+void
+worker_connection_decide(struct worker_connection *conn)
+{
+    worker_groups_decide(&conn->groups);
+}
+
+
+int
+worker_connection_outdated(const struct worker_connection *conn,
+    const char *id)
+{
+    return worker_entry_compare(id, worker_state_connected(&conn->record)) < 0;
 }
 
 

@@ -77,6 +77,25 @@ void worker_connection_step(struct worker_connection *conn,
     oscp_lifecycle_event_t *event, const char *by,
     oscp_lifecycle_result_t *result);
 
+/*
+ * A command of the operator `by`, the entry `id` of the stream `cmd`, as such a
+ * step.  Its groups are not decided anew yet: worker_connection_decide() does
+ * that, in the same commit.
+ */
+void worker_connection_command(struct worker_connection *conn,
+    oscp_lifecycle_kind_t kind, const char *by, const char *id,
+    oscp_lifecycle_result_t *result);
+
+/* Decides its groups at once, into the open commit. */
+void worker_connection_decide(struct worker_connection *conn);
+
+/*
+ * 1 when the entry `id` of the stream `in` was stored before the operator
+ * connected it again: it must have no effect.
+ */
+int worker_connection_outdated(const struct worker_connection *conn,
+    const char *id);
+
 /* 1 when a forecast for it may take effect; else 0 and why not. */
 int worker_connection_open(const struct worker_connection *conn,
     const char **why);

@@ -1,5 +1,5 @@
 /*
- * An entry of the stream `in`.
+ * An entry of a stream that is worked off.
  */
 
 #include <stdio.h>
@@ -9,12 +9,20 @@
 #include "entry.h"
 
 
+static const char *const  entry_streams[WORKER_STREAM_COUNT] = {
+    [WORKER_STREAM_CMD] = "cmd",
+    [WORKER_STREAM_IN] = "in",
+};
+
 static const struct {
     const char  *name;
     size_t       offset;
 } entry_fields[] = {
     { "conn", offsetof(struct worker_entry, conn) },
     { "msg", offsetof(struct worker_entry, msg) },
+    { "op", offsetof(struct worker_entry, op) },
+    { "by", offsetof(struct worker_entry, by) },
+    { "reason", offsetof(struct worker_entry, reason) },
     { "group", offsetof(struct worker_entry, group) },
     { "req", offsetof(struct worker_entry, req) },
     { "corr", offsetof(struct worker_entry, corr) },
@@ -25,6 +33,13 @@ static const struct {
 #define ENTRY_FIELDS   (sizeof(entry_fields) / sizeof(*entry_fields))
 
 
+const char *
+worker_stream_name(enum worker_stream stream)
+{
+    return entry_streams[stream];
+}
+
+
 static void
 entry_set(struct worker_entry *e, const char *name, const char *text,
     size_t len)
@@ -32,6 +47,10 @@ entry_set(struct worker_entry *e, const char *name, const char *text,
     for (size_t i = 0; i < ENTRY_FIELDS; i++) {
         if (strcmp(name, entry_fields[i].name) == 0) {
             memcpy((char *) e + entry_fields[i].offset, &text, sizeof(text));
+
+            if (memchr(text, '\0', len) != NULL) {
+                e->nul = entry_fields[i].name;
+            }
         }
     }
 

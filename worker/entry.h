@@ -1,6 +1,6 @@
 /*
- * An entry of the stream `in`: a message as nginx stored it (design, section
- * 5).
+ * The streams that a worker takes work from, and an entry of them: a message as
+ * nginx stored it, or an operator's command (design, section 5).
  */
 
 #ifndef WORKER_ENTRY_H
@@ -14,11 +14,24 @@
 
 #define WORKER_ENTRY_ID_SIZE   48         /* "MS-SEQ", with NUL */
 
+/*
+ * In the order in which what was taken together takes effect: a message that
+ * was stored before a command and is read with it finds what that has done.
+ */
+enum worker_stream {
+    WORKER_STREAM_CMD = 0,
+    WORKER_STREAM_IN,
+    WORKER_STREAM_COUNT
+};
+
 /* Texts are NUL-terminated, "" where the field is absent. */
 struct worker_entry {
     char          id[WORKER_ENTRY_ID_SIZE];
     const char   *conn;
-    const char   *msg;
+    const char   *msg;                    /* a message's … */
+    const char   *op;                     /* … or a command's */
+    const char   *by;
+    const char   *reason;
     const char   *group;
     const char   *req;
     const char   *corr;
@@ -26,10 +39,15 @@ struct worker_entry {
     const char   *body;
     size_t        body_len;
     oscp_ms_t     at_ms;                  /* received; else by its id */
+    const char   *nul;                    /* the name of a text that goes on
+                                             behind a NUL; else NULL */
     unsigned      gone:1;                 /* deleted from the stream: it has no
                                              fields any more */
     char         *memory;                 /* owns the texts */
 };
+
+/* "cmd", "in": the name of a stream's key. */
+const char *worker_stream_name(enum worker_stream stream);
 
 /*
  * Copies what XREADGROUP gave for one entry.  Returns 0, or -1: no memory, or

@@ -130,6 +130,28 @@ worker_envelope_enabled(const struct worker_envelope *e)
 }
 
 
+int
+worker_envelope_enable(struct worker_context *ctx,
+    struct worker_envelope *e, const char *conn,
+    const oscp_group_conf_t *binding, int on)
+{
+    char  key[OSCP_KEY_SIZE];
+
+    if (worker_envelope_enabled(e) == (on != 0)) {
+        return 0;
+    }
+
+    worker_record_set(&e->group, GROUP_ENABLED, on ? "1" : "0");
+    worker_context_key(ctx, key, "group", conn, binding->id, NULL);
+
+    if (worker_record_write(&e->group, ctx->commit, key) == -1) {
+        worker_context_fail(ctx, "no memory for a group");
+    }
+
+    return 1;
+}
+
+
 /* The direction whose block, source and message the envelope names. */
 static const oscp_limit_t *
 envelope_leading(const oscp_decision_t *d)

@@ -40,6 +40,14 @@ void worker_envelope_unknown(struct worker_envelope *e);
 int worker_envelope_enabled(const struct worker_envelope *e);
 
 /*
+ * The operator enables or disables the group: its hash says so with the open
+ * commit.  Returns 1, or 0 when that changes nothing.
+ */
+int worker_envelope_enable(struct worker_context *ctx,
+    struct worker_envelope *e, const char *conn,
+    const oscp_group_conf_t *binding, int on);
+
+/*
  * Adds to the open commit what makes Redis say this decision, and an event when
  * a reader sees a change; the circuit's valid_until moves without one.
  */

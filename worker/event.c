@@ -23,6 +23,9 @@ worker_event_write(struct worker_commit *c, const struct worker_event *e)
     oscp_time_format(e->at_ms, at);
 
     worker_commit_begin(c, "XADD", worker_commit_events(c));
+    worker_commit_text(c, "MAXLEN");
+    worker_commit_text(c, "~");
+    worker_commit_text(c, WORKER_EVENT_KEEP);
     worker_commit_text(c, "*");
     event_field(c, "event", e->event);
     event_field(c, "conn", e->conn);

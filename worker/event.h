@@ -10,6 +10,12 @@
 #include "commit.h"
 #include "oscp_time.h"
 
+/*
+ * How many events are kept (about: Redis trims whole nodes): years of a depot,
+ * some 400 MB.
+ */
+#define WORKER_EVENT_KEEP   "1000000"
+
 struct worker_event {
     const char                  *event;      /* "state", "envelope" … */
     const char                  *conn;       /* NULL: of no connection */

@@ -9,6 +9,7 @@
 #include "envelope.h"
 #include "forecast.h"
 #include "group.h"
+#include "incident.h"
 #include "random.h"
 
 
@@ -23,6 +24,7 @@ struct worker_group {
     const oscp_group_conf_t         *binding;
     struct worker_forecasts          forecasts;
     struct worker_envelope           envelope;
+    struct worker_incident           incident;
     struct worker_timer              timer;     /* the next change or renewal */
     TAILQ_ENTRY(worker_group)        next;      /* in ctx->dirty */
     unsigned                         dirty:1;
@@ -54,7 +56,9 @@ worker_group_create(struct worker_context *ctx,
     g->timer.arg = g;
     worker_forecast_init(&g->forecasts, link->conn, binding->id);
 
-    if (worker_envelope_init(&g->envelope) != 0) {
+    if ((worker_envelope_init(&g->envelope)
+         | worker_incident_init(&g->incident)) != 0)
+    {
         worker_group_free(g);
         return NULL;
     }
@@ -77,6 +81,7 @@ worker_group_free(struct worker_group *g)
     worker_timer_cancel(g->ctx->timers, &g->timer);
     worker_forecast_free(&g->forecasts);
     worker_envelope_free(&g->envelope);
+    worker_incident_free(&g->incident);
     free(g);
 }
 
@@ -93,6 +98,7 @@ worker_group_begin(struct worker_group *g)
 {
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_envelope_unknown(&g->envelope);
+    worker_incident_unknown(&g->incident);
     worker_group_touch(g);
 }
 
@@ -130,6 +136,10 @@ worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
 
     if (i < sizeof(records) / sizeof(*records)) {
         worker_record_load(records[i], reply);
+
+        if (i == 0) {
+            worker_incident_load(&g->incident, reply);
+        }
 
     } else {
         worker_forecast_load(g->ctx, &g->forecasts, i - 3, reply);
@@ -174,6 +184,8 @@ worker_group_remove(struct worker_group *g)
 {
     char  key[OSCP_KEY_SIZE];
 
+    worker_incident_end(g->ctx, &g->incident, g->link->conn, g->binding,
+                        worker_clock_wall());
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
     worker_envelope_release_circuit(g->ctx, &g->envelope, g->binding,
@@ -194,6 +206,14 @@ int
 worker_group_enabled(const struct worker_group *g)
 {
     return worker_envelope_enabled(&g->envelope);
+}
+
+
+int
+worker_group_enable(struct worker_group *g, int on)
+{
+    return worker_envelope_enable(g->ctx, &g->envelope, g->link->conn,
+                                  g->binding, on);
 }
 
 
@@ -266,6 +286,31 @@ group_decide(const struct worker_group *g, oscp_ms_t now, oscp_decision_t *d)
 }
 
 
+/* 1 when 0 W holds by a primary forecast that is 0 W throughout. */
+static int
+group_zero(const struct worker_group *g, const oscp_decision_t *d)
+{
+    const oscp_limit_t        *limit;
+
+    static const oscp_type_t   primary[OSCP_DIRECTION_COUNT] = {
+        [OSCP_DIRECTION_IMPORT] = OSCP_CONSUMPTION,
+        [OSCP_DIRECTION_EXPORT] = OSCP_GENERATION,
+    };
+
+    for (unsigned i = 0; i < OSCP_DIRECTION_COUNT; i++) {
+        limit = &d->limits[i];
+
+        if (limit->source == OSCP_SOURCE_FORECAST && limit->limit_w <= 0
+            && g->forecasts.timelines[primary[i]].zero)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 group_write(struct worker_group *g)
 {
@@ -288,6 +333,7 @@ group_write(struct worker_group *g)
     decided.now_ms = now;
     decided.valid_ms = oscp_decision_valid_until(&d, now);
     worker_envelope_write(g->ctx, &g->envelope, &decided);
+    worker_incident_step(g->ctx, &g->incident, &decided, group_zero(g, &d));
 
     if (g->binding->circuit != NULL) {
         renew = now + worker_random_pause(WORKER_GROUP_RENEW_MS,
@@ -302,6 +348,34 @@ group_write(struct worker_group *g)
 }
 
 
+/* 1 when it may be decided now; what row 1 says no clock can change. */
+static int
+group_ready(const struct worker_group *g)
+{
+    const struct worker_group_link  *link = g->link;
+
+    return (g->ctx->live && !link->judging) || !link->enabled
+           || link->disconnected || !worker_group_enabled(g);
+}
+
+
+void
+worker_group_decide(struct worker_group *g)
+{
+    if (g->dirty) {
+        TAILQ_REMOVE(&g->ctx->dirty, g, next);
+        g->dirty = 0;
+    }
+
+    worker_forecast_write(g->ctx, &g->forecasts);
+
+    /* else it is touched again when time may be judged */
+    if (group_ready(g)) {
+        group_write(g);
+    }
+}
+
+
 int
 worker_group_decide_next(struct worker_context *ctx, int all)
 {
@@ -312,15 +386,7 @@ worker_group_decide_next(struct worker_context *ctx, int all)
         return 0;
     }
 
-    TAILQ_REMOVE(&ctx->dirty, g, next);
-    g->dirty = 0;
-
-    worker_forecast_write(ctx, &g->forecasts);
-
-    /* else it is touched again when time may be judged */
-    if (ctx->live && !g->link->judging) {
-        group_write(g);
-    }
+    worker_group_decide(g);
 
     return 1;
 }

@@ -78,6 +78,18 @@ void worker_group_clear(struct worker_group *g);
 int worker_group_enabled(const struct worker_group *g);
 
 /*
+ * The operator enables or disables it.  Returns 1, or 0 when that changes
+ * nothing.  Decide it then.
+ */
+int worker_group_enable(struct worker_group *g, int on);
+
+/*
+ * Decides it at once, into the open commit, for what must be one transaction;
+ * where time must be judged first, it is decided after that.
+ */
+void worker_group_decide(struct worker_group *g);
+
+/*
  * Takes a forecast in (voltage_v is the binding's, whatever the message says).
  * Returns OSCP_OK, or why it has no effect.
  */

@@ -1,11 +1,12 @@
 /*
- * Takes entries from the stream `in` and lets each take effect.
+ * Takes entries from the streams and lets each take effect.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "event.h"
 #include "intake.h"
 #include "json.h"
@@ -14,8 +15,21 @@
 #include "script.h"
 
 
-#define INTAKE_BATCH   64      /* entries in one take */
+#define INTAKE_BATCH   64      /* entries of each stream in one take */
 
+
+struct intake_stream {
+    struct worker_entry           entries[INTAKE_BATCH];
+    size_t                        n;           /* in this batch */
+    size_t                        next;        /* to be applied */
+    char                          from[WORKER_ENTRY_ID_SIZE];  /* pending ones
+                                                  after this; "" once there are
+                                                  none */
+    char                          last[WORKER_ENTRY_ID_SIZE];  /* applied */
+    char                          tail[WORKER_ENTRY_ID_SIZE];
+    unsigned                      drained:1;
+    unsigned                      caught_up:1;
+};
 
 struct worker_intake {
     struct worker_context        *ctx;
@@ -23,23 +37,12 @@ struct worker_intake {
     const struct worker_roster   *roster;
     struct worker_receive        *receive;
     struct worker_config_waiter   waiter;
-
-    struct worker_entry           entries[INTAKE_BATCH];
-    size_t                        n;           /* in this batch */
-    size_t                        next;        /* to be applied */
-
-    char                          from[WORKER_ENTRY_ID_SIZE];  /* pending ones
-                                                  after this; "" once there are
-                                                  none */
-    char                          last[WORKER_ENTRY_ID_SIZE];  /* applied */
-    char                          tail[WORKER_ENTRY_ID_SIZE];
+    struct intake_stream          streams[WORKER_STREAM_COUNT];
     oscp_ms_t                     last_ms;
     uint64_t                      taken;
     unsigned                      taking:1;
     unsigned                      waiting:1;   /* for the configuration */
     unsigned                      refreshed:1; /* it is newer than the batch */
-    unsigned                      drained:1;
-    unsigned                      caught_up:1;
 };
 
 
@@ -79,7 +82,7 @@ intake_known(const struct worker_entry *e, const struct worker_connection *conn)
 
 
 static void
-intake_apply(struct worker_intake *in, const struct worker_entry *e,
+intake_message(struct worker_intake *in, const struct worker_entry *e,
     struct worker_connection *conn)
 {
     char                 key[OSCP_KEY_SIZE], why[WORKER_RECEIVE_WHY_SIZE];
@@ -100,33 +103,49 @@ intake_apply(struct worker_intake *in, const struct worker_entry *e,
     }
 
     in->last_ms = e->at_ms;
-    memcpy(in->last, e->id, sizeof(in->last));
+}
+
+
+static void
+intake_free_entries(struct intake_stream *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        worker_entry_free(&s->entries[i]);
+    }
+
+    s->n = 0;
+    s->next = 0;
+}
+
+
+static void
+intake_stream_done(struct intake_stream *s)
+{
+    int  pending = s->from[0] != '\0';
+
+    if (!pending) {
+        s->drained = s->n < INTAKE_BATCH;
+        s->caught_up |= s->drained
+                        || worker_entry_compare(s->last, s->tail) >= 0;
+
+    } else if (s->n == 0) {
+        s->from[0] = '\0';
+
+    } else {
+        memcpy(s->from, s->entries[s->n - 1].id, sizeof(s->from));
+    }
+
+    intake_free_entries(s);
 }
 
 
 static void
 intake_done(struct worker_intake *in)
 {
-    int  pending = in->from[0] != '\0';
-
-    if (!pending) {
-        in->drained = in->n < INTAKE_BATCH;
-        in->caught_up |= in->drained
-                         || worker_entry_compare(in->last, in->tail) >= 0;
-
-    } else if (in->n == 0) {
-        in->from[0] = '\0';
-
-    } else {
-        memcpy(in->from, in->entries[in->n - 1].id, sizeof(in->from));
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        intake_stream_done(&in->streams[i]);
     }
 
-    for (size_t i = 0; i < in->n; i++) {
-        worker_entry_free(&in->entries[i]);
-    }
-
-    in->n = 0;
-    in->next = 0;
     in->taken = in->ctx->takes;
     worker_context_wake(in->ctx);
 }
@@ -135,26 +154,47 @@ intake_done(struct worker_intake *in)
 /*
  * An entry is stored after the configuration under which nginx accepted it is:
  * a name that is not known is judged only by a configuration that was read
- * after the entry.
+ * after the entry.  Returns -1 when that is waited for.
  */
-static void
-intake_run(struct worker_intake *in)
+static int
+intake_run_stream(struct worker_intake *in, enum worker_stream stream)
 {
     struct worker_entry       *e;
+    struct intake_stream      *s = &in->streams[stream];
     struct worker_connection  *conn;
 
-    while (in->next < in->n) {
-        e = &in->entries[in->next];
+    while (s->next < s->n) {
+        e = &s->entries[s->next];
         conn = worker_roster_get(in->roster, e->conn);
 
         if (!e->gone && !in->refreshed && !intake_known(e, conn)) {
             in->waiting = 1;
             worker_config_refresh(in->config, &in->waiter);
-            return;
+            return -1;
         }
 
-        intake_apply(in, e, conn);
-        in->next++;
+        if (stream == WORKER_STREAM_CMD) {
+            worker_command_entry(in->ctx, conn, e);
+
+        } else {
+            intake_message(in, e, conn);
+        }
+
+        memcpy(s->last, e->id, sizeof(s->last));
+        s->next++;
+    }
+
+    return 0;
+}
+
+
+static void
+intake_run(struct worker_intake *in)
+{
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        if (intake_run_stream(in, i) == -1) {
+            return;
+        }
     }
 
     intake_done(in);
@@ -172,6 +212,24 @@ callback_refreshed(void *arg)
 }
 
 
+static int
+intake_read(struct intake_stream *s, const redisReply *entries)
+{
+    if (entries->type != REDIS_REPLY_ARRAY || entries->elements > INTAKE_BATCH)
+    {
+        return -1;
+    }
+
+    for (size_t i = 0; i < entries->elements; i++) {
+        if (worker_entry_read(&s->entries[s->n++], entries->element[i]) == -1) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 callback_taken(void *arg, redisReply *reply)
 {
@@ -179,16 +237,19 @@ callback_taken(void *arg, redisReply *reply)
 
     in->taking = 0;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > INTAKE_BATCH) {
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != WORKER_STREAM_COUNT)
+    {
         worker_context_fail(in->ctx, "take: %s",
                             reply->type == REDIS_REPLY_ERROR ? reply->str
-                            : "not a list of entries");
+                            : "not a list of streams");
         return;
     }
 
-    for (size_t i = 0; i < reply->elements; i++) {
-        if (worker_entry_read(&in->entries[in->n++], reply->element[i]) == -1) {
-            worker_context_fail(in->ctx, "take: no memory");
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        if (intake_read(&in->streams[i], reply->element[i]) == -1) {
+            worker_context_fail(in->ctx, "take: no memory, or not a list of "
+                                "entries");
             return;
         }
     }
@@ -202,25 +263,34 @@ void
 worker_intake_take(struct worker_intake *in, struct worker_redis *redis)
 {
     int          argc = 0;
-    char         lease[OSCP_KEY_SIZE], stream[OSCP_KEY_SIZE], count[16];
-    const char  *argv[9];
+    char         lease[OSCP_KEY_SIZE], keys[16], count[16];
+    char         streams[WORKER_STREAM_COUNT][OSCP_KEY_SIZE];
+    const char  *argv[7 + 2 * WORKER_STREAM_COUNT], *from;
 
     if (worker_intake_busy(in)) {
         return;
     }
 
+    snprintf(keys, sizeof(keys), "%d", 1 + WORKER_STREAM_COUNT);
     snprintf(count, sizeof(count), "%d", INTAKE_BATCH);
 
     argv[argc++] = "EVALSHA";
     argv[argc++] = worker_script_sha(WORKER_SCRIPT_TAKE);
-    argv[argc++] = "2";
+    argv[argc++] = keys;
     argv[argc++] = worker_context_key(in->ctx, lease, "lease", NULL, NULL,
                                       NULL);
-    argv[argc++] = worker_context_key(in->ctx, stream, "in", NULL, NULL, NULL);
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        argv[argc++] = worker_context_key(in->ctx, streams[i],
+                                          worker_stream_name(i), NULL, NULL,
+                                          NULL);
+    }
     argv[argc++] = worker_lease_value(in->ctx->lease);
     argv[argc++] = WORKER_COMMIT_GROUP;
     argv[argc++] = count;
-    argv[argc++] = in->from[0] != '\0' ? in->from : ">";
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        from = in->streams[i].from;
+        argv[argc++] = *from != '\0' ? from : ">";
+    }
 
     if (worker_redis_command(redis, argc, argv, callback_taken, in) == -1) {
         worker_context_fail(in->ctx, "cannot take entries");
@@ -235,21 +305,39 @@ worker_intake_take(struct worker_intake *in, struct worker_redis *redis)
 int
 worker_intake_busy(const struct worker_intake *in)
 {
-    return in->taking || in->waiting || in->next < in->n;
+    int  left = 0;
+
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        left |= in->streams[i].next < in->streams[i].n;
+    }
+
+    return in->taking || in->waiting || left;
 }
 
 
 int
 worker_intake_drained(const struct worker_intake *in)
 {
-    return in->drained;
+    int  drained = 1;
+
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        drained &= in->streams[i].drained;
+    }
+
+    return drained;
 }
 
 
 int
 worker_intake_caught_up(const struct worker_intake *in)
 {
-    return in->caught_up;
+    int  caught_up = 1;
+
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        caught_up &= in->streams[i].caught_up;
+    }
+
+    return caught_up;
 }
 
 
@@ -268,31 +356,34 @@ worker_intake_last_ms(const struct worker_intake *in)
 
 
 const char *
-worker_intake_last_id(const struct worker_intake *in)
+worker_intake_last_id(const struct worker_intake *in,
+    enum worker_stream stream)
 {
-    return in->last;
+    return in->streams[stream].last;
 }
 
 
 void
-worker_intake_reset(struct worker_intake *in, const char *tail)
+worker_intake_reset(struct worker_intake *in,
+    char tails[WORKER_STREAM_COUNT][WORKER_ENTRY_ID_SIZE])
 {
+    struct intake_stream  *s;
+
     worker_config_forget(in->config, &in->waiter);
 
-    for (size_t i = 0; i < in->n; i++) {
-        worker_entry_free(&in->entries[i]);
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        s = &in->streams[i];
+        intake_free_entries(s);
+        s->drained = 0;
+        s->caught_up = 0;
+        snprintf(s->from, sizeof(s->from), "0-0");
+        snprintf(s->last, sizeof(s->last), "0-0");
+        snprintf(s->tail, sizeof(s->tail), "%s", tails ? tails[i] : "0-0");
     }
 
-    in->n = 0;
-    in->next = 0;
     in->taking = 0;
     in->waiting = 0;
-    in->drained = 0;
-    in->caught_up = 0;
     in->last_ms = 0;
-    snprintf(in->from, sizeof(in->from), "0-0");
-    snprintf(in->last, sizeof(in->last), "0-0");
-    snprintf(in->tail, sizeof(in->tail), "%s", tail);
 }
 
 
@@ -319,7 +410,7 @@ worker_intake_create(struct worker_context *ctx, struct worker_config *config,
         return NULL;
     }
 
-    worker_intake_reset(in, "0-0");
+    worker_intake_reset(in, NULL);
 
     return in;
 }
@@ -329,7 +420,7 @@ void
 worker_intake_free(struct worker_intake *in)
 {
     if (in != NULL) {
-        worker_intake_reset(in, "0-0");
+        worker_intake_reset(in, NULL);
         worker_receive_free(in->receive);
         free(in);
     }

@@ -1,13 +1,14 @@
 /*
- * Takes entries from the stream `in`, batch by batch, and lets each take
- * effect: first those that a predecessor took and did not settle, then new
- * ones.
+ * Takes entries from the streams `cmd` and `in`, batch by batch, and lets each
+ * take effect: first those that a predecessor took and did not settle, then new
+ * ones; of one batch the commands before the messages.
  */
 
 #ifndef WORKER_INTAKE_H
 #define WORKER_INTAKE_H
 
 #include "config.h"
+#include "entry.h"
 #include "roster.h"
 
 struct worker_intake;                        /* one shard's */
@@ -23,10 +24,11 @@ void worker_intake_free(struct worker_intake *in);
 
 /*
  * Begins from the beginning: what was taken and not applied is forgotten, Redis
- * has it.  `tail` is the last id in the stream now: with it the intake knows
- * when it has caught up.
+ * has it.  `tails` are the last ids in the streams now, by which the intake
+ * knows when it has caught up; NULL: not known yet.
  */
-void worker_intake_reset(struct worker_intake *in, const char *tail);
+void worker_intake_reset(struct worker_intake *in,
+    char tails[WORKER_STREAM_COUNT][WORKER_ENTRY_ID_SIZE]);
 
 /*
  * Takes a batch, unless one is under way or not yet applied.  The shard is
@@ -46,9 +48,11 @@ int worker_intake_caught_up(const struct worker_intake *in);
 /* The number of the last take that has been applied (see ctx->takes). */
 uint64_t worker_intake_taken(const struct worker_intake *in);
 
-/* When the last message applied was received; and its entry's id, "0-0" at
-   first. */
+/* When the last message applied was received. */
 oscp_ms_t worker_intake_last_ms(const struct worker_intake *in);
-const char *worker_intake_last_id(const struct worker_intake *in);
+
+/* The id of the last entry of a stream that was applied, "0-0" at first. */
+const char *worker_intake_last_id(const struct worker_intake *in,
+    enum worker_stream stream);
 
 #endif /* WORKER_INTAKE_H */

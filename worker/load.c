@@ -214,25 +214,44 @@ load_connection(struct worker_load *l, const char *name, const redisReply *doc)
 }
 
 
-/* [last id, [name, document, …]] */
+/* [[name, document, …], last id of each stream…] */
+static int
+load_opened(struct worker_load *l, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != 1 + WORKER_STREAM_COUNT
+        || reply->element[0]->type != REDIS_REPLY_ARRAY)
+    {
+        return -1;
+    }
+
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        if (reply->element[1 + i]->type != REDIS_REPLY_STRING) {
+            return -1;
+        }
+
+        snprintf(l->tails[i], sizeof(l->tails[i]), "%s",
+                 reply->element[1 + i]->str);
+    }
+
+    return 0;
+}
+
+
 static void
 callback_opened(void *arg, redisReply *reply)
 {
     const redisReply    *docs;
     struct worker_load  *l = arg;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
-        || reply->element[0]->type != REDIS_REPLY_STRING
-        || reply->element[1]->type != REDIS_REPLY_ARRAY)
-    {
+    if (load_opened(l, reply) == -1) {
         worker_context_fail(l->ctx, "open: %s",
                             reply->type == REDIS_REPLY_ERROR ? reply->str
                             : "not what was asked for");
         return;
     }
 
-    snprintf(l->tail, sizeof(l->tail), "%s", reply->element[0]->str);
-    docs = reply->element[1];
+    docs = reply->element[0];
 
     for (size_t i = 0; i + 1 < docs->elements && !l->ctx->failed; i += 2) {
         if (strcmp(docs->element[i]->str, "version") != 0) {
@@ -254,15 +273,22 @@ void
 worker_load_start(struct worker_load *l)
 {
     int          argc = 0;
-    char         lease[OSCP_KEY_SIZE], in[OSCP_KEY_SIZE], docs[OSCP_KEY_SIZE];
-    const char  *argv[8];
+    char         lease[OSCP_KEY_SIZE], docs[OSCP_KEY_SIZE], keys[16];
+    char         streams[WORKER_STREAM_COUNT][OSCP_KEY_SIZE];
+    const char  *argv[7 + WORKER_STREAM_COUNT];
+
+    snprintf(keys, sizeof(keys), "%d", 2 + WORKER_STREAM_COUNT);
 
     argv[argc++] = "EVALSHA";
     argv[argc++] = worker_script_sha(WORKER_SCRIPT_OPEN);
-    argv[argc++] = "3";
+    argv[argc++] = keys;
     argv[argc++] = worker_context_key(l->ctx, lease, "lease", NULL, NULL, NULL);
-    argv[argc++] = worker_context_key(l->ctx, in, "in", NULL, NULL, NULL);
     argv[argc++] = worker_context_key(l->ctx, docs, "config", NULL, NULL, NULL);
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        argv[argc++] = worker_context_key(l->ctx, streams[i],
+                                          worker_stream_name(i), NULL, NULL,
+                                          NULL);
+    }
     argv[argc++] = worker_lease_value(l->ctx->lease);
     argv[argc++] = WORKER_COMMIT_GROUP;
 

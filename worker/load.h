@@ -23,14 +23,14 @@ struct worker_load {
     size_t                   conn;           /* whose reply comes next: of this
                                                 connection */
     size_t                   group;          /* 0: its hash; else 1 + group */
-    char                     tail[WORKER_ENTRY_ID_SIZE];
+    char                     tails[WORKER_STREAM_COUNT][WORKER_ENTRY_ID_SIZE];
 };
 
 /*
  * Begins to load; the first six members are set.  Makes the consumer group,
  * reads which configuration was applied last, makes its connections and loads
- * them; then calls done(), from the loop, and `tail` is the last id in the
- * stream.  Whatever goes wrong fails the context.
+ * them; then calls done(), from the loop, and `tails` are the last ids in the
+ * streams.  Whatever goes wrong fails the context.
  */
 void worker_load_start(struct worker_load *l);
 

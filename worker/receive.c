@@ -241,6 +241,11 @@ worker_receive_entry(struct worker_receive *r, struct worker_connection *conn,
         return receive_ignore(why, "the connection is not configured");
     }
 
+    if (worker_connection_outdated(conn, e->id)) {
+        return receive_ignore(why, "it was stored before the operator "
+                              "connected");
+    }
+
     kind = oscp_message_find(e->msg, strlen(e->msg));
     if (kind < 0 || receive_kinds[kind].handler == NULL) {
         return receive_ignore(why, "not a message for us");

@@ -43,19 +43,21 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
     /* a group that exists is the usual case, and its error no error */
     [WORKER_SCRIPT_OPEN] =
     SCRIPT_FENCE
-    "local made = redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[2], '0',\n"
-    "                         'MKSTREAM')\n"
-    "if made.err and not string.find(made.err, 'BUSYGROUP') then\n"
-    "  return made\n"
-    "end\n"
-    "local info = redis.call('XINFO', 'STREAM', KEYS[2])\n"
-    "local last = '0-0'\n"
-    "for i = 1, #info, 2 do\n"
-    "  if info[i] == 'last-generated-id' then\n"
-    "    last = info[i + 1]\n"
+    "local out = {redis.call('HGETALL', KEYS[2])}\n"
+    "for k = 3, #KEYS do\n"
+    "  local made = redis.pcall('XGROUP', 'CREATE', KEYS[k], ARGV[2], '0',\n"
+    "                           'MKSTREAM')\n"
+    "  if made.err and not string.find(made.err, 'BUSYGROUP') then\n"
+    "    return made\n"
+    "  end\n"
+    "  local info = redis.call('XINFO', 'STREAM', KEYS[k])\n"
+    "  for i = 1, #info, 2 do\n"
+    "    if info[i] == 'last-generated-id' then\n"
+    "      out[k - 1] = info[i + 1]\n"
+    "    end\n"
     "  end\n"
     "end\n"
-    "return {last, redis.call('HGETALL', KEYS[3])}\n",
+    "return out\n",
 
     [WORKER_SCRIPT_LOAD] =
     SCRIPT_FENCE
@@ -73,12 +75,18 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
 
     [WORKER_SCRIPT_TAKE] =
     SCRIPT_FENCE
-    "local got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[2],\n"
-    "                       'COUNT', ARGV[3], 'STREAMS', KEYS[2], ARGV[4])\n"
-    "if not got then\n"
-    "  return {}\n"
+    "local words, out, place = {}, {}, {}\n"
+    "local n = #KEYS - 1\n"
+    "for i = 1, n do\n"
+    "  words[i], words[n + i] = KEYS[i + 1], ARGV[i + 3]\n"
+    "  out[i], place[KEYS[i + 1]] = {}, i\n"
     "end\n"
-    "return got[1][2]\n",
+    "local got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[2],\n"
+    "                       'COUNT', ARGV[3], 'STREAMS', unpack(words))\n"
+    "for _, stream in ipairs(got or {}) do\n"
+    "  out[place[stream[1]]] = stream[2]\n"
+    "end\n"
+    "return out\n",
 
     [WORKER_SCRIPT_COMMIT] =
     SCRIPT_FENCE

@@ -25,8 +25,8 @@ enum worker_script {
 
     /*
      * Makes the consumer group where it is missing.
-     * KEYS lease, stream, hash; ARGV value, consumer group.
-     * Reply: [last id in the stream, the hash as HGETALL].
+     * KEYS lease, hash, stream…; ARGV value, consumer group.
+     * Reply: [the hash as HGETALL, last id in each stream…].
      */
     WORKER_SCRIPT_OPEN,
 
@@ -38,9 +38,10 @@ enum worker_script {
     WORKER_SCRIPT_LOAD,
 
     /*
-     * Takes work.  KEYS lease, stream; ARGV value, consumer group, how many,
-     * from (">": new entries; else entries pending after this id).
-     * Reply: the entries, as XREADGROUP gives them.
+     * Takes work.  KEYS lease, stream…; ARGV value, consumer group, how many
+     * of each, and for each stream from where (">": new entries; else entries
+     * pending after this id).
+     * Reply: for each stream its entries, as XREADGROUP gives them.
      */
     WORKER_SCRIPT_TAKE,
 

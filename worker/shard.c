@@ -94,7 +94,7 @@ shard_forget(struct worker_shard *shard)
     worker_wait_stop(shard->wait);
     worker_lease_drop(shard->ctx.lease);
     worker_redis_close(shard->redis);
-    worker_intake_reset(shard->intake, "0-0");
+    worker_intake_reset(shard->intake, NULL);
     worker_roster_free(&shard->roster);
     worker_commit_reset(shard->ctx.commit);
     event_del(shard->timer);
@@ -209,7 +209,7 @@ callback_loaded(void *arg)
 
     shard->phase = SHARD_CATCHING_UP;
     shard->work = 1;
-    worker_intake_reset(shard->intake, shard->load.tail);
+    worker_intake_reset(shard->intake, shard->load.tails);
     worker_context_wake(&shard->ctx);
 }
 
@@ -386,6 +386,17 @@ shard_commit(struct worker_shard *shard)
 }
 
 
+/* What has been applied is not waited for. */
+static void
+shard_wait_seen(struct worker_shard *shard)
+{
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        worker_wait_seen(shard->wait, i,
+                         worker_intake_last_id(shard->intake, i));
+    }
+}
+
+
 /* Takes while there may be more; then lets Redis tell. */
 static void
 shard_take(struct worker_shard *shard)
@@ -402,7 +413,8 @@ shard_take(struct worker_shard *shard)
 
     if (shard->phase == SHARD_RUNNING && !shard->waiting) {
         shard->waiting = 1;
-        worker_wait_again(shard->wait, worker_intake_last_id(shard->intake));
+        shard_wait_seen(shard);
+        worker_wait_again(shard->wait);
     }
 }
 
@@ -411,8 +423,6 @@ shard_take(struct worker_shard *shard)
 static void
 shard_run(struct worker_shard *shard)
 {
-    char  key[OSCP_KEY_SIZE];
-
     shard_log(shard, WORKER_LOG_INFO, "running");
     shard->phase = SHARD_RUNNING;
     shard->ctx.live = 1;
@@ -422,8 +432,8 @@ shard_run(struct worker_shard *shard)
         worker_connection_start(shard->roster.list[i]);
     }
 
-    worker_context_key(&shard->ctx, key, "in", NULL, NULL, NULL);
-    worker_wait_start(shard->wait, key, worker_intake_last_id(shard->intake));
+    shard_wait_seen(shard);
+    worker_wait_start(shard->wait);
     shard->waiting = 1;
 }
 
@@ -510,6 +520,7 @@ static int
 shard_setup(struct worker_shard *shard)
 {
     char                             events[OSCP_KEY_SIZE];
+    char                             key[OSCP_KEY_SIZE];
     struct worker_context           *ctx = &shard->ctx;
     const struct worker_shard_conf  *conf = shard->conf;
 
@@ -547,6 +558,12 @@ shard_setup(struct worker_shard *shard)
     shard->wait = worker_wait_create(conf->base, conf->redis, &wait_events,
                                      shard);
     shard->intake = worker_intake_create(ctx, conf->config, &shard->roster);
+
+    for (unsigned i = 0; shard->wait != NULL && i < WORKER_STREAM_COUNT; i++) {
+        worker_wait_key(shard->wait, i,
+                        worker_context_key(ctx, key, worker_stream_name(i),
+                                           NULL, NULL, NULL));
+    }
 
     return ctx->pump && shard->timer && ctx->timers && ctx->commit && ctx->lease
            && shard->redis && shard->wait && shard->intake ? 0 : -1;

@@ -42,6 +42,7 @@ enum state_field {
     STATE_HEARTBEAT_DUE,
     STATE_LAST_ERROR,
     STATE_LAST_ERROR_AT,
+    STATE_CONNECTED_ID,
     STATE_COUNT
 };
 
@@ -76,6 +77,7 @@ static const char *const  state_names[STATE_COUNT] = {
     [STATE_HEARTBEAT_DUE] = "heartbeat_due",
     [STATE_LAST_ERROR] = "last_error",
     [STATE_LAST_ERROR_AT] = "last_error_at",
+    [STATE_CONNECTED_ID] = "connected_id",
 };
 
 
@@ -123,6 +125,20 @@ int
 worker_state_init(struct worker_record *r)
 {
     return worker_record_init(r, state_names, STATE_COUNT);
+}
+
+
+const char *
+worker_state_connected(const struct worker_record *r)
+{
+    return worker_record_get(r, STATE_CONNECTED_ID);
+}
+
+
+void
+worker_state_set_connected(struct worker_record *r, const char *id)
+{
+    worker_record_set(r, STATE_CONNECTED_ID, id);
 }
 
 

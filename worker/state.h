@@ -19,6 +19,13 @@ int worker_state_init(struct worker_record *r);
  */
 int worker_state_read(const struct worker_record *r, oscp_lifecycle_t *lc);
 
+/*
+ * The id of the `connect` command that left `disconnected` last; "" when there
+ * was none.  worker_state_set() leaves it alone.
+ */
+const char *worker_state_connected(const struct worker_record *r);
+void worker_state_set_connected(struct worker_record *r, const char *id);
+
 /* Sets the record from the lifecycle and the configuration. */
 void worker_state_set(struct worker_record *r, const oscp_lifecycle_t *lc,
     const oscp_connection_conf_t *conf);

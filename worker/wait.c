@@ -4,9 +4,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "entry.h"
-#include "oscp_key.h"
 #include "wait.h"
 
 
@@ -18,8 +17,9 @@ struct worker_wait {
     struct worker_redis              *redis;
     const struct worker_wait_events  *events;
     void                             *arg;
-    char                              key[OSCP_KEY_SIZE];
-    char                              last[WORKER_ENTRY_ID_SIZE];
+    char                              keys[WORKER_STREAM_COUNT][OSCP_KEY_SIZE];
+    char                              last[WORKER_STREAM_COUNT]
+                                          [WORKER_ENTRY_ID_SIZE];
     unsigned                          ready:1;    /* connected */
     unsigned                          wanted:1;   /* to wait once it is */
 };
@@ -28,12 +28,50 @@ struct worker_wait {
 static void wait_send(struct worker_wait *w);
 
 
-/* Never waits twice for one entry, whatever became of it. */
-static void
-wait_seen(struct worker_wait *w, const char *id)
+void
+worker_wait_key(struct worker_wait *w, enum worker_stream stream,
+    const char *key)
 {
-    if (worker_entry_compare(id, w->last) > 0) {
-        snprintf(w->last, sizeof(w->last), "%s", id);
+    snprintf(w->keys[stream], sizeof(w->keys[stream]), "%s", key);
+}
+
+
+/* Never waits twice for one entry, whatever became of it. */
+void
+worker_wait_seen(struct worker_wait *w, enum worker_stream stream,
+    const char *last)
+{
+    if (worker_entry_compare(last, w->last[stream]) > 0) {
+        snprintf(w->last[stream], sizeof(w->last[stream]), "%s", last);
+    }
+}
+
+
+/* [stream, [[id, fields]]] */
+static void
+wait_stream(struct worker_wait *w, const redisReply *stream)
+{
+    const redisReply  *entries;
+
+    if (stream->type != REDIS_REPLY_ARRAY || stream->elements != 2
+        || stream->element[0]->type != REDIS_REPLY_STRING)
+    {
+        return;
+    }
+
+    entries = stream->element[1];
+    if (entries->type != REDIS_REPLY_ARRAY || entries->elements == 0
+        || entries->element[0]->type != REDIS_REPLY_ARRAY
+        || entries->element[0]->elements != 2
+        || entries->element[0]->element[0]->type != REDIS_REPLY_STRING)
+    {
+        return;
+    }
+
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        if (strcmp(stream->element[0]->str, w->keys[i]) == 0) {
+            worker_wait_seen(w, i, entries->element[0]->element[0]->str);
+        }
     }
 }
 
@@ -42,25 +80,15 @@ static void
 callback_read(void *arg, redisReply *reply)
 {
     struct worker_wait  *w = arg;
-    const redisReply    *entries;
 
     if (reply->type == REDIS_REPLY_ERROR) {
         worker_redis_fail(w->redis, "%s", reply->str);
         return;
     }
 
-    /* [[stream, [[id, fields]]]] */
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1
-        && reply->element[0]->type == REDIS_REPLY_ARRAY
-        && reply->element[0]->elements == 2)
-    {
-        entries = reply->element[0]->element[1];
-        if (entries->type == REDIS_REPLY_ARRAY && entries->elements > 0
-            && entries->element[0]->type == REDIS_REPLY_ARRAY
-            && entries->element[0]->elements == 2
-            && entries->element[0]->element[0]->type == REDIS_REPLY_STRING)
-        {
-            wait_seen(w, entries->element[0]->element[0]->str);
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        for (size_t i = 0; i < reply->elements; i++) {
+            wait_stream(w, reply->element[i]);
         }
     }
 
@@ -71,15 +99,21 @@ callback_read(void *arg, redisReply *reply)
 static void
 wait_send(struct worker_wait *w)
 {
-    const char  *argv[] = { "XREAD", "COUNT", "1", "BLOCK",
-                            WORKER_WAIT_BLOCK_MS, "STREAMS", w->key, w->last };
+    int          argc = 6;
+    const char  *argv[6 + 2 * WORKER_STREAM_COUNT] = {
+        "XREAD", "COUNT", "1", "BLOCK", WORKER_WAIT_BLOCK_MS, "STREAMS"
+    };
 
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        argv[argc] = w->keys[i];
+        argv[argc + WORKER_STREAM_COUNT] = w->last[i];
+        argc++;
+    }
+
+    argc += WORKER_STREAM_COUNT;
     w->wanted = 0;
 
-    if (worker_redis_command(w->redis, sizeof(argv) / sizeof(*argv), argv,
-                             callback_read, w)
-        == -1)
-    {
+    if (worker_redis_command(w->redis, argc, argv, callback_read, w) == -1) {
         worker_redis_fail(w->redis, "no memory");
     }
 }
@@ -108,10 +142,8 @@ callback_closed(void *arg, const char *why)
 
 
 void
-worker_wait_start(struct worker_wait *w, const char *key, const char *last)
+worker_wait_start(struct worker_wait *w)
 {
-    snprintf(w->key, sizeof(w->key), "%s", key);
-    snprintf(w->last, sizeof(w->last), "%s", last);
     w->ready = 0;
     w->wanted = 1;
     worker_redis_connect(w->redis);
@@ -119,13 +151,21 @@ worker_wait_start(struct worker_wait *w, const char *key, const char *last)
 
 
 void
-worker_wait_again(struct worker_wait *w, const char *last)
+worker_wait_again(struct worker_wait *w)
 {
-    wait_seen(w, last);
     w->wanted = 1;
 
     if (w->ready) {
         wait_send(w);
+    }
+}
+
+
+static void
+wait_forget(struct worker_wait *w)
+{
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
+        snprintf(w->last[i], sizeof(w->last[i]), "0-0");
     }
 }
 
@@ -135,6 +175,7 @@ worker_wait_stop(struct worker_wait *w)
 {
     w->ready = 0;
     w->wanted = 0;
+    wait_forget(w);
     worker_redis_close(w->redis);
 }
 
@@ -159,6 +200,7 @@ worker_wait_create(struct event_base *base,
 
     w->events = events;
     w->arg = arg;
+    wait_forget(w);
     w->redis = worker_redis_create(base, conf, &use, w);
     if (w->redis == NULL) {
         free(w);

@@ -1,0 +1,313 @@
+/*
+ * An operator's command takes effect.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "command.h"
+#include "event.h"
+#include "json.h"
+#include "log.h"
+#include "oscp_string.h"
+
+
+#define COMMAND_TEXT_SIZE   512
+#define COMMAND_BY          "operator "
+#define COMMAND_BY_SIZE     (sizeof(COMMAND_BY) + WORKER_COMMAND_BY_MAX)
+
+enum command_outcome {
+    COMMAND_DONE = 0,
+    COMMAND_UNCHANGED,
+    COMMAND_REFUSED
+};
+
+/* A command under way. */
+struct command {
+    struct worker_context      *ctx;
+    struct worker_connection   *conn;
+    struct worker_group        *group;      /* NULL: the whole connection */
+    const struct worker_entry  *e;
+    char                        by[COMMAND_BY_SIZE];
+    enum command_outcome        outcome;
+    char                        text[COMMAND_TEXT_SIZE];
+};
+
+static const char *const  command_outcomes[] = {
+    [COMMAND_DONE] = "done",
+    [COMMAND_UNCHANGED] = "unchanged",
+    [COMMAND_REFUSED] = "refused",
+};
+
+static const struct command_op {
+    const char             *name;
+    unsigned                groups:1;       /* may be for one group */
+    oscp_lifecycle_kind_t   kind;           /* COUNT: of a later version */
+    const char             *done;           /* what to tell; after the name */
+} command_ops[] = {
+    { "connect", 0, OSCP_EV_CONNECT, "starts a handshake" },
+    { "disconnect", 0, OSCP_EV_DISCONNECT, "is disconnected: forecasts and "
+      "envelopes are gone, full local control is back" },
+    { "enable", 1, OSCP_EV_ENABLE, "is enabled" },
+    { "disable", 1, OSCP_EV_DISABLE, "is disabled: under full local control, "
+      "its forecasts are kept" },
+    { "adjust", 1, OSCP_EV_COUNT, NULL },
+    { "compliance", 1, OSCP_EV_COUNT, NULL },
+};
+
+#define COMMAND_OPS   (sizeof(command_ops) / sizeof(*command_ops))
+
+
+__attribute__((format(printf, 2, 3)))
+static void
+command_refuse(struct command *c, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    vsnprintf(c->text, sizeof(c->text), fmt, args);
+    va_end(args);
+
+    c->outcome = COMMAND_REFUSED;
+}
+
+
+/* 1 for one line of UTF-8 of at most `max` bytes, "" included. */
+static int
+command_line_valid(const char *text, size_t max)
+{
+    size_t       n;
+    const char  *p, *end = text + strlen(text);
+
+    for (p = text; p < end; p += n) {
+        n = 1;
+
+        if ((unsigned char) *p < 0x20 || *p == 0x7f) {
+            return 0;
+        }
+
+        if ((unsigned char) *p >= 0x80) {
+            n = oscp_string_utf8(p, end);
+            if (n == 0) {
+                return 0;
+            }
+        }
+    }
+
+    return (size_t) (end - text) <= max;
+}
+
+
+static int
+command_name_valid(const char *name)
+{
+    return oscp_name_valid(name, strlen(name), OSCP_NAME_PLAIN)
+           || oscp_name_valid(name, strlen(name), OSCP_NAME_VISIBLE);
+}
+
+
+/* What can be said of a field by itself.  Returns -1 after a refusal. */
+static int
+command_check(struct command *c)
+{
+    const struct worker_entry  *e = c->e;
+
+    if (e->gone) {
+        command_refuse(c, "the entry was deleted from the stream");
+
+    } else if (e->nul != NULL) {
+        command_refuse(c, "%s must be text without NUL bytes", e->nul);
+
+    } else if (!command_line_valid(e->by, WORKER_COMMAND_BY_MAX)) {
+        command_refuse(c, "by must be one line of UTF-8, at most %d bytes",
+                       WORKER_COMMAND_BY_MAX);
+
+    } else if (!command_line_valid(e->reason, WORKER_COMMAND_REASON_MAX)) {
+        command_refuse(c, "reason must be one line of UTF-8, at most %d bytes",
+                       WORKER_COMMAND_REASON_MAX);
+
+    } else if (!command_name_valid(e->conn)) {
+        command_refuse(c, "conn must be the name of a connection");
+
+    } else if (*e->group != '\0' && !command_name_valid(e->group)) {
+        command_refuse(c, "group must be the id of a group");
+    }
+
+    return c->outcome == COMMAND_REFUSED ? -1 : 0;
+}
+
+
+static const struct command_op *
+command_op(struct command *c)
+{
+    for (size_t i = 0; i < COMMAND_OPS; i++) {
+        if (strcmp(command_ops[i].name, c->e->op) != 0) {
+            continue;
+        }
+
+        if (command_ops[i].kind == OSCP_EV_COUNT) {
+            command_refuse(c, "op %s is not supported yet", c->e->op);
+            return NULL;
+        }
+
+        return &command_ops[i];
+    }
+
+    command_refuse(c, "op must be connect, disconnect, enable or disable");
+
+    return NULL;
+}
+
+
+/* Finds what the command is about.  Returns -1 after a refusal. */
+static int
+command_target(struct command *c, const struct command_op *op)
+{
+    const struct worker_entry  *e = c->e;
+
+    if (c->conn == NULL) {
+        command_refuse(c, "conn must be a configured connection: there is no "
+                       "\"%s\"", e->conn);
+        return -1;
+    }
+
+    if (*e->group == '\0') {
+        return 0;
+    }
+
+    if (!op->groups) {
+        command_refuse(c, "group must be absent: %s is for a whole connection",
+                       op->name);
+        return -1;
+    }
+
+    c->group = worker_connection_group(c->conn, e->group);
+    if (c->group == NULL) {
+        command_refuse(c, "group must be one of the connection's: %s has no "
+                       "\"%s\"", e->conn, e->group);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/*
+ * The answer comes before the decisions that follow: a replay of the audit must
+ * know what was done to a group to decide as it was decided.
+ */
+static void
+command_event(struct command *c)
+{
+    struct worker_buffer     data = { .len = 0 };
+    struct worker_log_about  about = { .shard = (int) c->ctx->shard };
+    struct worker_event      event = { .event = "command", .by = c->by,
+                                       .at_ms = worker_clock_wall(),
+                                       .cmd = c->e->id, .data = &data };
+
+    /* what is no name does not go where names are read */
+    if (!c->e->gone && command_name_valid(c->e->conn)) {
+        event.conn = about.conn = c->e->conn;
+
+        if (command_name_valid(c->e->group)) {
+            event.group = about.group = c->e->group;
+        }
+    }
+
+    worker_json_open(&data, NULL);
+    worker_json_text(&data, "op", c->e->op);
+    worker_json_text(&data, "outcome", command_outcomes[c->outcome]);
+    worker_json_text(&data, "text", c->text);
+    worker_json_text(&data, "reason", c->e->reason);
+    worker_json_close(&data);
+
+    worker_event_write(c->ctx->commit, &event);
+    worker_buffer_free(&data);
+
+    worker_log(WORKER_LOG_INFO, &about, "%s by %s: %s: %s", c->e->op, c->by,
+               command_outcomes[c->outcome], c->text);
+}
+
+
+static void
+command_tell(struct command *c, const struct command_op *op,
+    const char *unchanged)
+{
+    const char  *name = c->group ? c->e->group : c->e->conn;
+
+    c->outcome = unchanged ? COMMAND_UNCHANGED : COMMAND_DONE;
+    snprintf(c->text, sizeof(c->text), "%s %s", name,
+             unchanged ? unchanged : op->done);
+}
+
+
+static void
+command_group(struct command *c, const struct command_op *op)
+{
+    int  on = op->kind == OSCP_EV_ENABLE;
+
+    if (worker_group_enable(c->group, on)) {
+        command_tell(c, op, NULL);
+
+    } else {
+        command_tell(c, op, on ? "is enabled already" : "is disabled already");
+    }
+
+    command_event(c);
+    worker_group_decide(c->group);
+}
+
+
+static void
+command_connection(struct command *c, const struct command_op *op)
+{
+    oscp_lifecycle_result_t  result;
+
+    worker_connection_command(c->conn, op->kind, c->by, c->e->id, &result);
+
+    if (op->kind == OSCP_EV_CONNECT && result.after == OSCP_STATE_DISABLED) {
+        command_refuse(c, "%s is disabled: enable it first", c->e->conn);
+
+    } else {
+        command_tell(c, op, result.outcome == OSCP_OUTCOME_DONE ? NULL
+                                                                : result.why);
+    }
+
+    command_event(c);
+    worker_connection_decide(c->conn);
+}
+
+
+void
+worker_command_entry(struct worker_context *ctx,
+    struct worker_connection *conn, const struct worker_entry *e)
+{
+    char                      key[OSCP_KEY_SIZE];
+    struct command            c = { .ctx = ctx, .conn = conn, .e = e };
+    const struct command_op  *op = NULL;
+
+    if (command_check(&c) == 0) {
+        op = command_op(&c);
+    }
+
+    snprintf(c.by, sizeof(c.by), COMMAND_BY "%s",
+             *e->by != '\0' && command_line_valid(e->by, WORKER_COMMAND_BY_MAX)
+             ? e->by : "unknown");
+
+    if (op == NULL || command_target(&c, op) == -1) {
+        command_event(&c);
+
+    } else if (c.group != NULL) {
+        command_group(&c, op);
+
+    } else {
+        command_connection(&c, op);
+    }
+
+    worker_commit_count(ctx->commit, WORKER_COUNT_COMMANDS, 1);
+    worker_context_key(ctx, key, worker_stream_name(WORKER_STREAM_CMD), NULL,
+                       NULL, NULL);
+    worker_commit_settle(ctx->commit, key, e->id);
+}
