@@ -155,6 +155,59 @@ sub events {
         $self->redis->stream($self->key('events'));
 }
 
+# Sends an operator's command; returns its id.
+sub send_command {
+    my ($self, $op, %fields) = @_;
+    my %all = (op => $op, conn => 'vector', by => 'ann', %fields);
+
+    return $self->redis->command('XADD', $self->key('cmd'), '*',
+        map { defined $all{$_} ? ($_ => $all{$_}) : () } sort keys %all);
+}
+
+# The events that answer a command.
+sub answers {
+    my ($self, $id) = @_;
+
+    return grep { ($_->{cmd} // '') eq $id } $self->events('command');
+}
+
+# Sends a command and waits for the event that answers it: "OUTCOME: TEXT" in
+# scalar context, the event in list context.
+sub operate {
+    my ($self, $op, %fields) = @_;
+    my $id = $self->send_command($op, %fields);
+    my ($event) = @{wait_for(sub { my @all = $self->answers($id);
+        @all ? \@all : undef }) // [{ data => {} }]};
+
+    return wantarray ? %$event : join ': ', map { $_ // '' }
+        @{$event->{data}}{qw(outcome text)};
+}
+
+# Notifications; of one group when named.
+sub notifications {
+    my ($self, $group) = @_;
+
+    return grep { !defined $group || ($_->{group} // '') eq $group }
+        $self->redis->stream($self->key('notifications'));
+}
+
+# The open incidents, each a hash of its fields and `id`.
+sub incidents {
+    my ($self) = @_;
+
+    return map { { id => $_, %{$self->hash("incident:$_")} } }
+        sort @{$self->redis->command('SMEMBERS', $self->key('incidents'))};
+}
+
+# All incidents that ever were, oldest first.
+sub all_incidents {
+    my ($self) = @_;
+
+    return sort { $a->{opened_at} cmp $b->{opened_at} }
+        map { $self->redis->hash($_) }
+        @{$self->redis->command('KEYS', $self->key('incident:*'))};
+}
+
 # Waits until a hash has the fields wanted; returns the hash, or undef and
 # shows what it had.
 sub wait_hash {
