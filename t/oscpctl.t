@@ -41,9 +41,11 @@ sub set {
 sub event {
     my ($event, $data, %fields) = @_;
 
-    return $redis->command('XADD', $direct->key('events', delete
-        $fields{shard}), '*', event => $event, conn => 'vector', at => at(0),
+    my $key = $direct->key('events', delete $fields{shard});
+    my %entry = (event => $event, conn => 'vector', at => at(0),
         by => 'worker', %fields, data => $data);
+
+    return $redis->command('XADD', $key, '*', %entry);
 }
 
 set('conn:vector', state => 'online', since => at(-60),

@@ -19,8 +19,9 @@ health_worker(struct worker_ctl_facts *f)
     }
 
     if (live->lease.backlog > 0) {
-        worker_ctl_facts_note(f, "%lld stored messages have not taken effect "
-                              "yet.", live->lease.backlog);
+        worker_ctl_facts_note(f, "%lld stored %s not taken effect yet.",
+                              live->lease.backlog, live->lease.backlog == 1
+                              ? "message has" : "messages have");
     }
 
     if (!worker_ctl_live_applied(live)) {

@@ -1,0 +1,157 @@
+#!/usr/bin/env perl
+#
+# Goal: commands.  An order goes into the right shard's stream with who and
+# why; oscpctl waits for the event that answers it, and for no other; exit
+# status and words say what became of it; an order that nobody answers in time
+# stays, and that is said; a name that nothing has is never sent.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use JSON::PP qw(decode_json encode_json);
+use Test::More;
+use Time::HiRes qw(time);
+
+use lib "$Bin/lib";
+use OSCP::Ctl;
+use OSCP::Direct;
+use OSCP::Process qw(wait_for);
+
+my $direct = OSCP::Direct->start(workers => 0, connections => {
+    vector => {}, other => { groups => { X => { scope => 'x',
+        circuit => undef } } } });
+my $ctl = OSCP::Ctl->of($direct);
+my $redis = $direct->redis;
+my $seen = 0;
+
+# The order that comes next, answered with `data`; more events around it.
+sub answer {
+    my ($data, $shard) = @_;
+    my ($cmd, $events) = map { $direct->key($_, $shard) } qw(cmd events);
+    my @orders;
+
+    wait_for(sub { @orders = $redis->stream($cmd); @orders > $seen }, 10)
+        or return;
+    $seen = @orders;
+    my $id = $orders[-1]{id};
+    my @event = ('XADD', $events, '*', event => 'command', conn =>
+        $orders[-1]{conn}, at => OSCP::Direct::at(time), by => 'operator x');
+    $redis->command(@event, cmd => '1-1', data =>
+        '{"op":"connect","outcome":"refused","text":"not yours"}');
+    $redis->command(@event, cmd => $id, data => $data) if defined $data;
+    return $orders[-1];
+}
+
+# Runs a command that is answered with outcome and text.
+sub order {
+    my ($words, $outcome, $text, $shard) = @_;
+    my $run = $ctl->begin(@$words, '--timeout', '20s');
+    my $order = answer(encode_json({ op => $words->[0],
+        outcome => $outcome, text => $text }), $shard);
+
+    return ($order, $ctl->end($run));
+}
+
+subtest 'done' => sub {
+    my ($order, $status, $out) = order(['disconnect', 'vector', '--by', 'anna',
+        '--reason', 'work on the incomer'], 'done',
+        'full local control is back');
+    delete $order->{id};
+    is_deeply($order, { op => 'disconnect', conn => 'vector', by => 'anna',
+        reason => 'work on the incomer' }, 'the order');
+    is($status, 0, 'done');
+    is($out, "vector: done: full local control is back\n", 'is said');
+
+    ($order, $status, $out) = order(['connect', 'vector', '--json'],
+        'unchanged', 'it is online');
+    is($status, 0, 'nothing was to be changed');
+    is($order->{reason}, undef, 'no reason is no field');
+    my $json = decode_json($out);
+    is_deeply($json, { cmd => $order->{id}, op => 'connect', conn => 'vector',
+        by => scalar(getpwuid $<), outcome => 'unchanged',
+        text => 'it is online' }, 'as data, by the user');
+    ($order, $status) = order(['disable', 'vector', 'DEPOT01'], 'done', '');
+    is_deeply([@{$order}{qw(op conn group)}], [qw(disable vector DEPOT01)],
+        'a group');
+    is($status, 0, 'done');
+    ($order, $status) = order(['enable', 'vector'], 'done', '');
+    is($order->{group}, undef, 'no group is no field');
+};
+
+subtest 'not done' => sub {
+    my ($order, $status, $out, $err) = order(['connect', 'vector'], 'refused',
+        "it is disabled\e[2J");
+    is($status, 1, 'refused');
+    is($out, '', 'nothing on standard output');
+    is($err, "oscpctl: connect vector: refused: it is disabled?[2J\n",
+        'the reason on standard error');
+    ($order, $status, $out) = order(['connect', 'vector', '--json'], 'refused',
+        'no');
+    is(decode_json($out)->{outcome}, 'refused', 'as data');
+    is($status, 1, 'with the same status');
+    my $run = $ctl->begin('connect', 'vector', '--timeout', '20s');
+    answer('{"outcome":');
+    ($status, $out, $err) = $ctl->end($run);
+    is($status, 1, 'an answer that cannot be read');
+    like($err, qr/: unknown$/, 'is none');
+};
+
+subtest 'no answer in time' => sub {
+    my $run = $ctl->begin('disconnect', 'vector', '--timeout', '300ms');
+    my $order = answer();
+    my ($status, $out, $err) = $ctl->end($run);
+    is($status, 1, 'fails');
+    like($err, qr/no outcome within 0\.3 s; no worker is alive/, 'why');
+    like($err, qr/The order \Q$order->{id}\E stays/, 'and what follows');
+    is($redis->command('XLEN', $direct->key('cmd')), $seen, 'it stays');
+    $redis->command('SET', $direct->key('lease'), 'here:1:abc 7', PX => 60000);
+    $run = $ctl->begin('disconnect', 'vector', '--timeout', '300ms', '--json');
+    answer();
+    ($status, $out, $err) = $ctl->end($run);
+    is(decode_json($out)->{outcome}, 'pending', 'as data');
+    like($out, qr/the worker is slow/, 'a worker that lives is slow');
+};
+
+subtest 'names that nothing has' => sub {
+    for (['connect', 'victor'], ['disable', 'vector', 'X'],
+        ['enable', 'victor', 'X'])
+    {
+        my ($status, $out, $err) = $ctl->run(@$_);
+        is($status, 1, "@$_");
+        like($err, qr/no connection "victor"|has no group "X"/, 'is said');
+    }
+    is($redis->command('XLEN', $direct->key('cmd')), $seen, 'nothing is sent');
+};
+
+subtest 'Redis goes' => sub {
+    my $run = $ctl->begin('connect', 'vector', '--timeout', '20s');
+    answer();
+    $redis->command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    my ($status, $out, $err) = $ctl->end($run);
+    is($status, 1, 'while it is waited');
+    like($err, qr/the order \S+ was sent; what became of it is not known/,
+        'what is known is said');
+};
+
+subtest 'shards' => sub {
+    $direct->publish(shards => 2, vector => {}, other => { groups => { X => {
+        scope => 'x', circuit => undef } } });
+    my %shard = map { $_->{name} => 1 } @{$ctl->json('status')->{connections}};
+    $redis->command('DEL', map { $direct->key('cmd', $_) } 0, 1);
+    for my $conn (sort keys %shard) {
+        my $run = $ctl->begin('connect', $conn, '--timeout', '20s');
+        my ($shard, $order);
+        wait_for(sub { ($shard) = grep { my $s = $_; grep {
+            $_->{conn} eq $conn } $redis->stream($direct->key('cmd', $s)) }
+            0, 1; defined $shard });
+        $seen = 0;
+        $order = answer('{"outcome":"done"}', $shard);
+        my ($status) = $ctl->end($run);
+        is("$order->{conn} $status", "$conn 0", "$conn in shard $shard");
+        $redis->command('DEL', $direct->key('cmd', $shard));
+    }
+};
+
+$direct->finish;
+done_testing();
