@@ -203,9 +203,11 @@ sub incidents {
 sub all_incidents {
     my ($self) = @_;
 
-    return sort { $a->{opened_at} cmp $b->{opened_at} }
+    my @all = sort { $a->{opened_at} cmp $b->{opened_at} }
         map { $self->redis->hash($_) }
         @{$self->redis->command('KEYS', $self->key('incident:*'))};
+
+    return @all;
 }
 
 # Waits until a hash has the fields wanted; returns the hash, or undef and
