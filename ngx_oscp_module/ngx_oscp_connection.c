@@ -224,6 +224,11 @@ ngx_oscp_connection_build(ngx_conf_t *cf, ngx_oscp_builder_t *b)
     conf->name = (char *) b->name.data;
     conf->present = b->conf.present;
     conf->token_file = b->conf.token_file;
+    conf->token_url = b->conf.token_url;
+    conf->client_id = b->conf.client_id;
+    conf->client_secret_file = b->conf.client_secret_file;
+    conf->scope = b->conf.scope;
+    conf->auth_body = b->conf.auth_body;
     conf->tls_ca = b->conf.tls_ca;
     conf->tls_cert = b->conf.tls_cert;
     conf->tls_key = b->conf.tls_key;

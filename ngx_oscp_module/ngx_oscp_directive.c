@@ -26,6 +26,12 @@ static char *ngx_oscp_directive_set_accept(ngx_conf_t *cf,
     ngx_oscp_builder_t *b, ngx_str_t *args, const ngx_oscp_directive_t *d);
 static char *ngx_oscp_directive_set_present(ngx_conf_t *cf,
     ngx_oscp_builder_t *b, ngx_str_t *args, const ngx_oscp_directive_t *d);
+static char *ngx_oscp_directive_present_token(ngx_conf_t *cf,
+    ngx_oscp_builder_t *b, ngx_str_t *args);
+static char *ngx_oscp_directive_present_oauth(ngx_conf_t *cf,
+    ngx_oscp_builder_t *b, ngx_str_t *args);
+static char *ngx_oscp_directive_present_header(ngx_conf_t *cf,
+    ngx_oscp_builder_t *b, ngx_str_t *args);
 static char *ngx_oscp_directive_set_peer_tls(ngx_conf_t *cf,
     ngx_oscp_builder_t *b, ngx_str_t *args, const ngx_oscp_directive_t *d);
 static char *ngx_oscp_directive_set_peer_path(ngx_conf_t *cf,
@@ -257,39 +263,125 @@ ngx_oscp_directive_set_accept(ngx_conf_t *cf, ngx_oscp_builder_t *b,
 }
 
 
-/* present token file=PATH | present header NAME VALUE|file=PATH */
+/* present token … | present oauth … | present header … */
 static char *
 ngx_oscp_directive_set_present(ngx_conf_t *cf, ngx_oscp_builder_t *b,
     ngx_str_t *args, const ngx_oscp_directive_t *d)
 {
+    ngx_uint_t  oauth;
+
+    if (ngx_strcmp(args[1].data, "header") == 0) {
+        return ngx_oscp_directive_present_header(cf, b, args);
+    }
+
+    oauth = ngx_strcmp(args[1].data, "oauth") == 0;
+
+    if (!oauth && ngx_strcmp(args[1].data, "token") != 0) {
+        return "must be \"header\", \"token\" or \"oauth\"";
+    }
+
+    if (b->conf.present != OSCP_PRESENT_NONE) {
+        return "is a second kind of Authorization";
+    }
+
+    b->conf.present = oauth ? OSCP_PRESENT_OAUTH : OSCP_PRESENT_TOKEN;
+
+    return oauth ? ngx_oscp_directive_present_oauth(cf, b, args)
+                 : ngx_oscp_directive_present_token(cf, b, args);
+}
+
+
+/* present token file=PATH */
+static char *
+ngx_oscp_directive_present_token(ngx_conf_t *cf, ngx_oscp_builder_t *b,
+    ngx_str_t *args)
+{
+    ngx_str_t  value;
+
+    if (cf->args->nelts != 3
+        || !ngx_oscp_value_named(&args[2], "file=", &value))
+    {
+        return "must be \"token file=PATH\"";
+    }
+
+    return ngx_oscp_value_path(cf, &value, &b->conf.token_file);
+}
+
+
+/*
+ * present oauth token_url=URL client_id=ID client_secret_file=PATH [scope=S]
+ * [auth=basic|body]
+ */
+static char *
+ngx_oscp_directive_present_oauth(ngx_conf_t *cf, ngx_oscp_builder_t *b,
+    ngx_str_t *args)
+{
+    ngx_str_t     value;
+    ngx_uint_t    i;
+    const char   *auth = NULL, *secret = NULL, **member;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_oscp_value_named(&args[i], "token_url=", &value)) {
+            member = &b->conf.token_url;
+
+        } else if (ngx_oscp_value_named(&args[i], "client_id=", &value)) {
+            member = &b->conf.client_id;
+
+        } else if (ngx_oscp_value_named(&args[i], "client_secret_file=",
+                                        &value))
+        {
+            member = &secret;
+
+        } else if (ngx_oscp_value_named(&args[i], "scope=", &value)) {
+            member = &b->conf.scope;
+
+        } else if (ngx_oscp_value_named(&args[i], "auth=", &value)) {
+            member = &auth;
+
+        } else {
+            return "may only have token_url=, client_id=, "
+                   "client_secret_file=, scope= and auth=";
+        }
+
+        if (*member) {
+            return "has a parameter twice";
+        }
+
+        *member = (char *) value.data;
+    }
+
+    if (b->conf.token_url == NULL || b->conf.client_id == NULL
+        || secret == NULL)
+    {
+        return "needs token_url=, client_id= and client_secret_file=";
+    }
+
+    if (auth && ngx_strcmp(auth, "body") != 0
+        && ngx_strcmp(auth, "basic") != 0)
+    {
+        return "auth= must be basic or body";
+    }
+
+    b->conf.auth_body = auth && ngx_strcmp(auth, "body") == 0;
+
+    value.data = (u_char *) secret;
+    value.len = ngx_strlen(secret);
+
+    return ngx_oscp_value_path(cf, &value, &b->conf.client_secret_file);
+}
+
+
+/* present header NAME VALUE|file=PATH */
+static char *
+ngx_oscp_directive_present_header(ngx_conf_t *cf, ngx_oscp_builder_t *b,
+    ngx_str_t *args)
+{
     char                *rv;
     ngx_str_t            value;
-    ngx_uint_t           n = cf->args->nelts;
     oscp_header_conf_t  *header;
 
-    if (ngx_strcmp(args[1].data, "oauth") == 0) {
-        return "is not supported yet";
-    }
-
-    if (ngx_strcmp(args[1].data, "token") == 0) {
-        if (n != 3 || !ngx_oscp_value_named(&args[2], "file=", &value)) {
-            return "must be \"token file=PATH\"";
-        }
-
-        if (b->conf.present != OSCP_PRESENT_NONE) {
-            return "is a second kind of Authorization";
-        }
-
-        b->conf.present = OSCP_PRESENT_TOKEN;
-
-        return ngx_oscp_value_path(cf, &value, &b->conf.token_file);
-    }
-
-    if (ngx_strcmp(args[1].data, "header") != 0) {
-        return "must be \"header\" or \"token\"";
-    }
-
-    if (n != 4) {
+    if (cf->args->nelts != 4) {
         return "must be \"header NAME VALUE\" or \"header NAME file=PATH\"";
     }
 

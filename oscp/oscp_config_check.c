@@ -198,11 +198,58 @@ oscp_config_check_peer(const oscp_connection_conf_t *c, oscp_error_t *err)
 }
 
 
+/* RFC 6749, section 3.3: words of visible characters, one blank between. */
+static int
+oscp_config_scope(const char *scope)
+{
+    const char  *p;
+
+    for (p = scope; *p; p++) {
+        if (*p == '"' || *p == '\\'
+            || (*p == ' ' && (p == scope || p[1] == ' ' || p[1] == '\0')))
+        {
+            return 0;
+        }
+    }
+
+    return oscp_config_url_printable(scope, ' ');
+}
+
+
+static oscp_err_t
+oscp_config_check_oauth(const oscp_connection_conf_t *c, oscp_error_t *err)
+{
+    char        text[OSCP_ERROR_TEXT_LEN];
+    oscp_err_t  rc;
+
+    rc = oscp_config_url_check("present oauth", c->token_url, err);
+    if (rc != OSCP_OK) {
+        if (err) {
+            memcpy(text, err->text, sizeof(text));
+            oscp_error_set(err, rc, "present oauth", "token_url= %s", text);
+        }
+        return rc;
+    }
+
+    rc = oscp_config_text("present oauth", "client_id=", c->client_id, err);
+    if (rc == OSCP_OK) {
+        rc = oscp_config_text("present oauth", "client_secret_file=",
+                              c->client_secret_file, err);
+    }
+
+    if (rc == OSCP_OK && c->scope && !oscp_config_scope(c->scope)) {
+        return oscp_config_refuse(err, "present oauth", "scope= must be words "
+                                  "without quotes or backslashes, one blank "
+                                  "between them");
+    }
+
+    return rc;
+}
+
+
 static oscp_err_t
 oscp_config_check_present(const oscp_connection_conf_t *c, oscp_error_t *err)
 {
-    oscp_err_t  rc;
-
     switch (c->present) {
 
     case OSCP_PRESENT_NONE:
@@ -212,20 +259,7 @@ oscp_config_check_present(const oscp_connection_conf_t *c, oscp_error_t *err)
         return oscp_config_text("present token", "file=", c->token_file, err);
 
     case OSCP_PRESENT_OAUTH:
-        rc = oscp_config_url_check("present oauth token_url=", c->token_url,
-                                   err);
-        if (rc == OSCP_OK) {
-            rc = oscp_config_text("present oauth", "client_id=", c->client_id,
-                                  err);
-        }
-        if (rc == OSCP_OK) {
-            rc = oscp_config_text("present oauth", "client_secret_file=",
-                                  c->client_secret_file, err);
-        }
-        if (rc == OSCP_OK && c->scope) {
-            rc = oscp_config_text("present oauth", "scope=", c->scope, err);
-        }
-        return rc;
+        return oscp_config_check_oauth(c, err);
     }
 
     return oscp_config_refuse(err, "present", "must be token or oauth");

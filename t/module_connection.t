@@ -15,6 +15,7 @@ use Test::More;
 
 my $door = OSCP::Door->new;
 my $dir = $door->dir;
+my $oauth = 'token_url=https://x client_id=a client_secret_file=s';
 
 # The directive line in place of a standard one, and what nginx says of it; or
 # the members of the document that it must give.
@@ -38,9 +39,34 @@ my @wrong = (
         '"accept header Authorization" must name a header of the peer\'s own'],
     ['accept header X-Request-ID x;',
         '"accept header X-Request-ID" must name a header of the peer\'s own'],
-    ['present oauth token_url=https://x client_id=a client_secret_file=b;',
-        '"present oauth" is not supported yet'],
-    ['present magic x;', '"present magic" must be "header" or "token"'],
+    map({ ["present oauth $_->[0];", "\"present oauth\" $_->[1]"] }
+        ['token_url=https://x client_id=a', 'needs token_url=, client_id= and'],
+        ['token_url=https://x client_id=a client_secret=XYZ',
+            'may only have token_url=, client_id=, client_secret_file=, sc'],
+        ['client_id=a client_id=b', 'has a parameter twice'],
+        ["$oauth auth=header", 'auth= must be basic or body'],
+        ['token_url=https://x client_id=a client_secret_file=',
+            'must name a file'],
+        ['token_url=https://x client_id= client_secret_file=s',
+            'client_id= must be 1 to 4096 bytes of printable ASCII'],
+        ["token_url=https://x client_id=\xc3\xa4 client_secret_file=s",
+            'client_id= must be 1 to 4096 bytes of printable ASCII'],
+        ["$oauth scope=", 'scope= must be words'],
+        ["$oauth \"scope=a  b\"", 'scope= must be words'],
+        ["$oauth 'scope=a\"b'", 'scope= must be words'],
+        ['token_url=http://p.example/t client_id=a client_secret_file=s',
+            'token_url= must be https:// unless the host is loopback'],
+        ['token_url=https://a:b@p.example/ client_id=a client_secret_file=s',
+            'token_url= must be a URL with HOST or HOST:PORT, without name'],
+        ['token_url=tea client_id=a client_secret_file=s',
+            'token_url= must begin with https://']),
+    ['present oauth x;', '"present oauth" may only have'],
+    ['present magic x;',
+        '"present magic" must be "header", "token" or "oauth"'],
+    ["present token file=a; present oauth $oauth;",
+        '"present oauth" is a second kind of Authorization'],
+    ["present oauth $oauth; present header Authorization x;",
+        '"present header Authorization" is set by present token or oauth'],
     ['present token secret;', '"present token" must be "token file=PATH"'],
     ['present header only;', '"present header" must be "header NAME VALUE"'],
     ['present header Content-Type x;',
@@ -110,6 +136,15 @@ my @good = (
     ['peer_path heartbeat /beat;', { peer_path => { heartbeat => '/beat' } }],
     ['present token file=out;', { present => 'token',
         token_file => "$dir/out" }],
+    ['present oauth token_url=https://x/t?a=b client_id=c client_secret_file=s;',
+        { present => 'oauth', token_url => 'https://x/t?a=b', client_id => 'c',
+        client_secret_file => "$dir/s", auth_body => 0 }],
+    ['present oauth token_url=http://[::1]:1/ "client_id=a b:%+"'
+        . ' client_secret_file=/s "scope=a b:c" auth=body;',
+        { present => 'oauth', token_url => 'http://[::1]:1/',
+        client_id => 'a b:%+', client_secret_file => '/s', scope => 'a b:c',
+        auth_body => 1 }],
+    ["present oauth $oauth auth=basic;", { auth_body => 0 }],
     ['present header fp-id BF01; present header key file=/k;', { headers =>
         [{ name => 'fp-id', value => 'BF01' }, { name => 'key',
         file => '/k' }] }],

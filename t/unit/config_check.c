@@ -305,9 +305,9 @@ present(void)
     good("a token");
 
     c.present = OSCP_PRESENT_OAUTH;
-    bad("present oauth token_url=", "oauth without its URL");
+    bad("present oauth", "oauth without its URL");
     c.token_url = "http://login.example/token";
-    bad("present oauth token_url=", "oauth in the clear");
+    bad("present oauth", "oauth in the clear");
     c.token_url = "https://login.example/token";
     bad("present oauth", "oauth without a client");
     c.client_id = "id";
@@ -318,6 +318,21 @@ present(void)
     bad("present oauth", "an empty scope");
     c.scope = "a b";
     good("a scope");
+    c.scope = " a";
+    bad("present oauth", "a scope with a blank before it");
+    c.scope = "a ";
+    bad("present oauth", "a scope with a blank behind it");
+    c.scope = "a  b";
+    bad("present oauth", "a scope with two blanks");
+    c.scope = "a\"b";
+    bad("present oauth", "a scope with a quote");
+    c.scope = "a\\b";
+    bad("present oauth", "a scope with a backslash");
+    c.scope = NULL;
+    c.client_id = "a\nb";
+    bad("present oauth", "a client with a newline");
+    c.client_id = "a:b";
+    good("a client with a colon");
 
     c.present = 9;
     bad("present", "another kind");
