@@ -16,6 +16,7 @@ BUILD_PACKAGES="gcc make libc6-dev nginx nginx-dev libhiredis-dev
 TEST_PACKAGES="redis-server redis-tools perl curl openssl procps wrk
     universal-ctags binutils git ca-certificates
     libmojolicious-perl libio-socket-ssl-perl libjson-xs-perl"
+FUZZ_PACKAGES="clang libclang-rt-dev"
 
 usage() {
     cat <<'USAGE'
@@ -31,6 +32,8 @@ usage: ./build.sh COMMAND
                   operator on loopback; --once: one short pass, exit 0 only
                   if the circuit's value changed as the forecast said
   bench           ratios measured side by side in one run
+  fuzz [SECONDS]  libFuzzer over the readers of what comes from outside, 60
+                  seconds in all; 0: each target once over its seeds
   lint            sizes, names, dependencies, layout
   install         into the system: module, programs, examples
                   (DESTDIR=, PREFIX=/usr/local)
@@ -81,16 +84,19 @@ apt_install() {
         -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
 }
 
-# deps build: what a build needs; deps: everything.
+# deps [build|fuzz|run]: what that needs; deps: everything.
 deps() {
-    local package missing=()
+    local package packages=$BUILD_PACKAGES missing=()
 
     command -v dpkg-query >/dev/null \
         || die "this is not Debian: install the packages that build.sh names"
-    # shellcheck disable=SC2086
-    for package in $BUILD_PACKAGES $([ "${1:-}" = build ] \
-        || echo $TEST_PACKAGES)
-    do
+    case ${1:-} in
+    build) ;;
+    fuzz) packages+=" $FUZZ_PACKAGES" ;;
+    run) packages+=" $TEST_PACKAGES" ;;
+    *) packages+=" $TEST_PACKAGES $FUZZ_PACKAGES" ;;
+    esac
+    for package in $packages; do
         installed "$package" || missing+=("$package")
     done
 
@@ -99,7 +105,7 @@ deps() {
         quietly as_root apt-get -q -o DPkg::Lock::Timeout=120 update
         quietly apt_install "${missing[@]}"
     fi
-    if [ "${1:-}" != build ]; then
+    if [ "${1:-}" != build ] && [ "${1:-}" != fuzz ]; then
         perl -MTest::Nginx::Socket -e1 2>/dev/null || install_test_nginx
     fi
 }
@@ -232,14 +238,58 @@ run_tests() {
 }
 
 run_sandbox() {
-    deps
+    deps run
     build
     cd "$ROOT"
     exec perl -It/lib t/cp/sandbox "$@"
 }
 
+# The targets and the library, sanitized, into build/fuzz.
+build_fuzz() {
+    local build=$BUILD/fuzz target name
+    local flags='-O1 -g -fno-omit-frame-pointer
+        -fno-sanitize-recover=undefined -fsanitize=address,undefined'
+
+    flags=$(echo $flags)
+    mkdir -p "$build"
+    quietly make -j"$JOBS" -C "$ROOT/oscp" BUILD="$build" CC=clang \
+        OPT="$flags,fuzzer-no-link" all
+    for target in "$ROOT"/t/fuzz/*.c; do
+        name=$(basename "$target" .c)
+        # shellcheck disable=SC2086
+        quietly clang -std=gnu11 -Wall -Wextra -Werror $flags,fuzzer \
+            -I"$ROOT/oscp" -I"$ROOT/ngx_oscp_module" -o "$build/$name" \
+            "$target" "$ROOT"/ngx_oscp_module/ngx_oscp_jw[kt].c \
+            "$build/liboscp.a" -lcjson -lcrypto -lm
+    done
+}
+
+# fuzz [SECONDS]: what a target finds is kept in build/fuzz/corpus; an input
+# that breaks one is left beside it, and the exit status is not 0.
+run_fuzz() {
+    local seconds=${1:-60} targets target name corpus
+    local -a limit
+
+    [[ $seconds =~ ^[0-9]+$ ]] || die "fuzz: not a number of seconds: $seconds"
+    deps fuzz
+    build_fuzz
+    targets=$(cd "$ROOT/t/fuzz" && ls ./*.c | wc -l)
+    limit=(-max_total_time=$(((seconds + targets - 1) / targets)))
+    [ "$seconds" -gt 0 ] || limit=(-runs=0)
+    for target in "$ROOT"/t/fuzz/*.c; do
+        name=$(basename "$target" .c)
+        corpus=$BUILD/fuzz/corpus/$name
+        mkdir -p "$corpus"
+        say "fuzzing $name"
+        quietly "$BUILD/fuzz/$name" "${limit[@]}" -max_len=4096 \
+            -timeout=10 -dict="$ROOT/t/fuzz/dictionary" \
+            -artifact_prefix="$BUILD/fuzz/$name-" "$corpus" \
+            "$ROOT/t/fuzz/seeds/$name"
+    done
+}
+
 run_bench() {
-    deps
+    deps run
     build
     build_module "$BUILD/bench" "$MODULE_CC_OPT" "$MODULE_LD_OPT" \
         "$ROOT/bench/limit" ngx_http_oscp_limit_module
@@ -248,7 +298,7 @@ run_bench() {
 }
 
 run_lint() {
-    deps
+    deps run
     build
     cd "$ROOT"
     exec perl t/lint.t
@@ -282,6 +332,7 @@ main() {
     test) run_tests "$@" ;;
     run) run_sandbox "$@" ;;
     bench) run_bench "$@" ;;
+    fuzz) run_fuzz "$@" ;;
     lint) run_lint "$@" ;;
     install) install_all ;;
     clean) rm -rf "$BUILD" "$ROOT/sandbox" ;;
