@@ -115,8 +115,8 @@ worker_ctl_facts_past(struct worker_ctl_facts *f,
 
     for (int i = 0; i < OSCP_DIRECTION_COUNT; i++) {
         if (f->received_ms[i] == OSCP_TIME_NONE) {
-            f->received_ms[i] = worker_ctl_past_received(
-                past, f->decision.limits[i].req);
+            f->received_ms[i] = worker_ctl_receipt_find(
+                &past->receipts, f->decision.limits[i].req);
         }
     }
 

@@ -2,8 +2,13 @@
  * A moment of the past.
  *
  * The audit is read twice.  First only configuration and decisions: they say
- * which group had the scope at that time.  Then its own entries, forecasts
- * among them, which are most of the audit's bytes and cost most to read.
+ * which group had the scope at that time, and up to where the audit belongs to
+ * it.  Then its own entries, forecasts among them, which are most of the
+ * audit's bytes and cost most to read.
+ *
+ * Entries stand in the order in which they took effect.  Their `at` is that
+ * moment, but for what the peer sent: there it is the receipt, and the effect
+ * may have come later, much later if no worker was alive.
  */
 
 #include <stdio.h>
@@ -15,10 +20,17 @@
 #include "oscpctl_stream.h"
 
 
+/* A clock that is set back, or two workers' clocks, disorder the entries. */
+#define PAST_DISORDER_MS   60000
+
 /* One reading of the stream. */
 struct past_reading {
     struct worker_ctl_past  *past;
     oscp_ms_t                at_ms;
+    oscp_ms_t                cut_ms;     /* id of the last entry that had */
+    unsigned long long       cut_seq;    /* taken effect; 0-0: none */
+    oscp_ms_t                clock_ms;   /* how far Redis' clock is ahead of
+                                            what stands in that entry */
     char                     conn[OSCP_NAME_SIZE];   /* "": not known yet */
     char                     group[OSCP_NAME_SIZE];
     unsigned                 ended:1;    /* what comes next is known */
@@ -68,13 +80,27 @@ past_each(struct worker_ctl *ctl, unsigned shard, struct past_reading *r,
 }
 
 
+/* 1 when `at` is the moment of the effect. */
+static int
+past_exact(const struct worker_ctl_record *record)
+{
+    return strcmp(record->by, "peer") != 0;
+}
+
+
 /* Whether the entry had taken effect at the moment asked for. */
 static int
 past_before(const struct past_reading *r,
     const struct worker_ctl_record *record)
 {
-    return record->entry.at_ms <= r->at_ms
-           && record->id_ms <= r->at_ms + WORKER_CTL_PAST_SKEW_MS;
+    if (record->id_ms < r->cut_ms
+        || (record->id_ms == r->cut_ms && record->id_seq <= r->cut_seq))
+    {
+        return 1;
+    }
+
+    return !past_exact(record) && record->entry.at_ms <= r->at_ms
+           && record->id_ms - r->clock_ms <= r->at_ms;
 }
 
 
@@ -97,7 +123,7 @@ past_replay(struct past_reading *r, const struct worker_ctl_record *record)
 }
 
 
-/* The first reading: what binds scopes. */
+/* The first reading: what binds scopes, and where the moment cuts the audit. */
 static int
 past_bindings(struct past_reading *r, const struct worker_ctl_record *record)
 {
@@ -105,10 +131,18 @@ past_bindings(struct past_reading *r, const struct worker_ctl_record *record)
         r->past->first_ms = record->entry.at_ms;
     }
 
-    if (!past_before(r, record)) {
-        r->ended = record->id_ms > r->at_ms + WORKER_CTL_PAST_SKEW_MS;
+    if (!past_exact(record)) {
         return 0;
     }
+
+    if (record->entry.at_ms > r->at_ms) {
+        r->ended = record->entry.at_ms > r->at_ms + PAST_DISORDER_MS;
+        return 0;
+    }
+
+    r->cut_ms = record->id_ms;
+    r->cut_seq = record->id_seq;
+    r->clock_ms = record->id_ms - record->entry.at_ms;
 
     if (strcmp(record->entry.event, "config") == 0
         || strcmp(record->entry.event, "envelope") == 0)
@@ -144,44 +178,6 @@ past_find(const oscp_replay_t *replay, const char *scope)
     }
 
     return found;
-}
-
-
-static int
-past_receipt(struct worker_ctl_past *past,
-    const struct worker_ctl_record *record)
-{
-    void                       *list;
-    cJSON                      *data;
-    const cJSON                *req;
-    struct worker_ctl_receipt  *receipt;
-
-    /* doubled when it is full: 64, 128, 256 … */
-    if ((past->nreceipts & (past->nreceipts - 1)) == 0
-        && (past->nreceipts == 0 || past->nreceipts >= 64))
-    {
-        list = realloc(past->receipts,
-                       (past->nreceipts ? past->nreceipts * 2 : 64)
-                       * sizeof(*past->receipts));
-        if (list == NULL) {
-            worker_ctl_out_error("no memory");
-            return -1;
-        }
-        past->receipts = list;
-    }
-
-    data = cJSON_Parse(record->entry.data ? record->entry.data : "");
-    req = cJSON_GetObjectItemCaseSensitive(data, "req");
-
-    if (cJSON_IsString(req)) {
-        receipt = &past->receipts[past->nreceipts++];
-        receipt->at_ms = record->entry.at_ms;
-        snprintf(receipt->req, sizeof(receipt->req), "%s", req->valuestring);
-    }
-
-    cJSON_Delete(data);
-
-    return 0;
 }
 
 
@@ -300,7 +296,7 @@ past_group(struct past_reading *r, const struct worker_ctl_record *record)
     }
 
     if (strcmp(record->entry.event, "forecast") == 0
-        && past_receipt(r->past, record) == -1)
+        && worker_ctl_receipt_take(&r->past->receipts, record) == -1)
     {
         return -1;
     }
@@ -363,20 +359,6 @@ void
 worker_ctl_past_free(struct worker_ctl_past *past)
 {
     oscp_replay_free(past->replay);
-    free(past->receipts);
+    worker_ctl_receipt_free(&past->receipts);
     past->replay = NULL;
-    past->receipts = NULL;
-}
-
-
-oscp_ms_t
-worker_ctl_past_received(const struct worker_ctl_past *past, const char *req)
-{
-    for (size_t i = past->nreceipts; i-- > 0; ) {
-        if (strcmp(past->receipts[i].req, req) == 0) {
-            return past->receipts[i].at_ms;
-        }
-    }
-
-    return OSCP_TIME_NONE;
 }

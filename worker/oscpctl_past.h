@@ -7,27 +7,15 @@
 #define WORKER_OSCPCTL_PAST_H
 
 #include "oscp_replay.h"
+#include "oscpctl_receipt.h"
 #include "oscpctl_trail.h"
-
-/*
- * Redis' clock and a worker's may differ by so much; what Redis took in later
- * than this after a moment had no effect at that moment.
- */
-#define WORKER_CTL_PAST_SKEW_MS   5000
-
-/* A forecast of the group, as it was received. */
-struct worker_ctl_receipt {
-    char       req[OSCP_ID_SIZE];
-    oscp_ms_t  at_ms;
-};
 
 struct worker_ctl_past {
     oscp_replay_t               *replay;     /* everything up to the moment */
     const oscp_replay_group_t   *group;      /* NULL: none was bound there */
     oscp_ms_t                    first_ms;   /* the audit's first entry; NONE:
                                                 there is none */
-    struct worker_ctl_receipt   *receipts;
-    size_t                       nreceipts;
+    struct worker_ctl_receipts   receipts;   /* of the group's forecasts */
     struct worker_ctl_told       state;      /* the connection's last change */
     struct worker_ctl_told       order;      /* of the group */
     oscp_ms_t                    since_ms;   /* of the recorded decision */
@@ -47,9 +35,5 @@ int worker_ctl_past_read(struct worker_ctl *ctl, unsigned shard,
     const char *scope, oscp_ms_t at_ms, struct worker_ctl_past *past);
 
 void worker_ctl_past_free(struct worker_ctl_past *past);
-
-/* When a message of the group was received; NONE: the audit does not say. */
-oscp_ms_t worker_ctl_past_received(const struct worker_ctl_past *past,
-    const char *req);
 
 #endif /* WORKER_OSCPCTL_PAST_H */

@@ -272,7 +272,11 @@ worker_ctl_rule_brief(struct worker_buffer *b,
         worker_ctl_rule_limits(b, d);
     }
 
-    worker_buffer_format(b, ", %s (%s)", oscp_mode_name(d->mode),
+    worker_buffer_format(b, ", %s%s (%s)", oscp_mode_name(d->mode),
+                         d->reason == OSCP_REASON_LIVENESS_LOST
+                         ? " for a lost link"
+                         : d->reason == OSCP_REASON_FORECAST_GAP
+                         ? " for a gap in the forecast" : "",
                          lead->has_limit ? sources[lead->source]
                          : d->mode == OSCP_MODE_LOCAL ? "local control"
                          : "without a limit");

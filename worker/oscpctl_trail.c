@@ -28,6 +28,7 @@ struct trail_search {
 int
 worker_ctl_trail_record(const redisReply *entry, struct worker_ctl_record *r)
 {
+    char              *rest;
     const char        *id, *by;
     const redisReply  *fields;
 
@@ -37,7 +38,8 @@ worker_ctl_trail_record(const redisReply *entry, struct worker_ctl_record *r)
         return -1;
     }
 
-    r->id_ms = (oscp_ms_t) strtoll(id, NULL, 10);
+    r->id_ms = (oscp_ms_t) strtoll(id, &rest, 10);
+    r->id_seq = *rest == '-' ? strtoull(rest + 1, NULL, 10) : 0;
     r->entry.event = worker_ctl_store_field(fields, "event");
     r->entry.conn = worker_ctl_store_field(fields, "conn");
     r->entry.group = worker_ctl_store_field(fields, "group");

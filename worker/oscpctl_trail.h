@@ -14,7 +14,8 @@
 struct worker_ctl_record {
     oscp_replay_record_t   entry;
     const char            *by;
-    oscp_ms_t              id_ms;        /* when Redis took it in */
+    oscp_ms_t              id_ms;        /* when Redis took it in: its id, */
+    unsigned long long     id_seq;       /* both parts */
 };
 
 /* Something that was done, by whom and why; at_ms NONE: not found. */
