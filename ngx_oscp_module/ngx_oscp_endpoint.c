@@ -500,10 +500,16 @@ ngx_oscp_endpoint_body_handler(ngx_http_request_t *r)
         rc = ngx_oscp_endpoint_store(r, ctx);
     }
 
-    /* The reference that reading the body took is kept until Redis answers. */
     if (rc != NGX_AGAIN) {
         ngx_http_finalize_request(r, rc);
+        return;
     }
+
+    /*
+     * The reference that reading the body took is kept until Redis answers,
+     * which may be in here.
+     */
+    ngx_oscp_ingest_push(&ngx_oscp_process_get()->ingest);
 }
 
 

@@ -87,6 +87,8 @@ ngx_oscp_ingest_submit(ngx_oscp_ingest_t *ingest, ngx_oscp_entry_t *entry)
     entry->batch = NULL;
     entry->expires = ngx_current_msec + ingest->timeout;
     ngx_queue_insert_tail(&ingest->ready, &entry->queue);
+    ingest->nready++;
+    ingest->ready_bytes += entry->body.len;
 
     /*
      * Nothing else keeps a worker on its way out alive for this request.  The
@@ -105,6 +107,22 @@ ngx_oscp_ingest_submit(ngx_oscp_ingest_t *ingest, ngx_oscp_entry_t *entry)
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_oscp_ingest_push(ngx_oscp_ingest_t *ingest)
+{
+    if ((ingest->nready < NGX_OSCP_INGEST_PUSH_MESSAGES
+         && ingest->ready_bytes < NGX_OSCP_INGEST_PUSH_BYTES)
+        || !ingest->flush.posted)
+    {
+        return;
+    }
+
+    ngx_delete_posted_event(&ingest->flush);
+    ngx_oscp_ingest_flush_handler(&ingest->flush);
+    ngx_oscp_redis_event_flush(&ingest->redis->event);
 }
 
 
@@ -149,6 +167,9 @@ ngx_oscp_ingest_flush_handler(ngx_event_t *ev)
     if (ingest->redis->state == NGX_OSCP_REDIS_CONNECTING) {
         return;
     }
+
+    ingest->nready = 0;
+    ingest->ready_bytes = 0;
 
     while (!ngx_queue_empty(&ingest->ready)) {
 

@@ -20,6 +20,10 @@
 #define NGX_OSCP_INGEST_BATCH_MESSAGES  64
 #define NGX_OSCP_INGEST_BATCH_BYTES     65536   /* of bodies */
 
+/* When so much is ready Redis begins with it before the turn has ended. */
+#define NGX_OSCP_INGEST_PUSH_MESSAGES   8
+#define NGX_OSCP_INGEST_PUSH_BYTES      24576
+
 typedef enum {
     NGX_OSCP_INGEST_STORED = 0,
     NGX_OSCP_INGEST_DUPLICATE,
@@ -86,6 +90,8 @@ typedef struct {
     ngx_msec_t          timeout;
 
     ngx_queue_t         ready;          /* entries not yet sent */
+    ngx_uint_t          nready;         /* since the last flush: entries, */
+    size_t              ready_bytes;    /* and bytes of their bodies */
     ngx_queue_t         sent;           /* entries under way */
     ngx_oscp_batch_t   *free;
     ngx_event_t         flush;          /* posted when there is to send */
@@ -121,6 +127,14 @@ void ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
  */
 ngx_int_t ngx_oscp_ingest_submit(ngx_oscp_ingest_t *ingest,
     ngx_oscp_entry_t *entry);
+
+/*
+ * Called when nothing more is to be done for a request whose message was
+ * submitted: sends what is ready if it has become much, so that Redis works
+ * while nginx reads on.  Handlers may be called in here, that of the message
+ * just submitted among them.
+ */
+void ngx_oscp_ingest_push(ngx_oscp_ingest_t *ingest);
 
 /*
  * Nobody waits for the entry any more: its handler will not be called.  What

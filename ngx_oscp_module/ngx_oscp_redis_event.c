@@ -86,6 +86,16 @@ ngx_oscp_redis_event_flush_handler(ngx_event_t *ev)
 }
 
 
+void
+ngx_oscp_redis_event_flush(ngx_oscp_redis_event_t *event)
+{
+    if (event->ac && event->flush.posted) {
+        ngx_delete_posted_event(&event->flush);
+        ngx_oscp_redis_event_write(event);
+    }
+}
+
+
 static void
 ngx_oscp_redis_event_write(ngx_oscp_redis_event_t *event)
 {

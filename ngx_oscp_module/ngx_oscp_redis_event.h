@@ -44,4 +44,11 @@ typedef struct {
 ngx_int_t ngx_oscp_redis_event_attach(ngx_oscp_redis_event_t *event,
     redisAsyncContext *ac, ngx_log_t *log);
 
+/*
+ * Writes now what has been gathered, not at the end of the turn.  The
+ * connection may end in here, with all that its end entails.  Harmless when
+ * there is nothing to write.
+ */
+void ngx_oscp_redis_event_flush(ngx_oscp_redis_event_t *event);
+
 #endif /* NGX_OSCP_REDIS_EVENT_H */
