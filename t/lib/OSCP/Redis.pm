@@ -5,9 +5,15 @@ package OSCP::Redis;
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use IO::Socket::UNIX;
 
 use OSCP::Process qw(wait_for);
+
+# The users of conf/, with passwords that are their names backwards; the harness
+# itself stays the default user.
+my $USERS = dirname(abs_path(__FILE__)) . '/../../../conf/redis-users.conf';
 
 # new(dir =>, appendfsync => 'always' | 'everysec' | undef for no AOF)
 sub new {
@@ -30,13 +36,41 @@ sub start {
     unlink $self->{socket};
     mkdir "$dir/redis";
     $self->{process} = OSCP::Process->start(name => 'redis',
-        log => "$dir/redis.log", argv => ['redis-server', '--port', '0',
+        log => "$dir/redis.log", argv => ['redis-server', $self->_users, '--port', '0',
             '--unixsocket', $self->{socket}, '--unixsocketperm', '777',
             '--dir', "$dir/redis", '--save', '', '--daemonize', 'no',
             $fsync ? ('--appendonly', 'yes', '--appendfsync', $fsync) : ()]);
     wait_for(sub { eval { $self->command('PING') eq 'PONG' } }, 10)
         or die 'Redis does not start: ' . $self->{process}->log_text;
     return $self;
+}
+
+# The file with the users, and beside it a password file for each.
+sub _users {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+
+    open my $in, '<', $USERS or die "$USERS: $!";
+    open my $out, '>', "$dir/redis-users.conf" or die $!;
+    while (my $line = <$in>) {
+        next if $line =~ /^user default/;
+        if (my ($name) = $line =~ /^user (\S+)/) {
+            my $password = password($name);
+            $line =~ s/>CHANGE-ME\S*/>$password/ or die "$USERS: $name";
+            open my $file, '>', "$dir/$name.password" or die $!;
+            print {$file} "$password\n";
+            close $file or die $!;
+        }
+        print {$out} $line;
+    }
+    close $out or die $!;
+    return "$dir/redis-users.conf";
+}
+
+sub password {
+    my ($user) = @_;
+
+    return 'redis-password-' . reverse $user;
 }
 
 sub process {

@@ -67,7 +67,9 @@ sub start {
         workers => $self->{nginx_workers}, http => $self->http,
         server => $self->server)->start;
     $self->{list} = [map { OSCP::Worker->new(dir => $dir, build => $build,
-        redis => 'unix:' . $self->redis->socket, name => "worker-$_") }
+        redis => 'unix:' . $self->redis->socket, name => "worker-$_",
+        arguments => ['--redis-user', 'oscp-worker', '--redis-password-file',
+            "$dir/oscp-worker.password"]) }
         1 .. ($self->{workers} || 1)];
     if ($self->{workers}) {
         $_->start for @{$self->{list}};
@@ -103,7 +105,8 @@ sub http {
         map({ "$_;" } @groups);
 
     return <<"CONF" . ($self->{http} // '');
-oscp_redis unix:@{[$self->redis->socket]};
+oscp_redis unix:@{[$self->redis->socket]} user=oscp-nginx
+        password_file=$dir/oscp-nginx.password;
     oscp_connection vector {
         profile vector;
         peer $peer;
