@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 #
 # Goal: our own handshake, by command.  A peer that dies before it answers, or
-# answers 204 and dies before it acknowledges, leaves a clean `offline` with what
-# went wrong.  An acknowledge counts without a correlation id, not with an
+# answers 204 and dies before it acknowledges, leaves a clean `offline` with
+# what went wrong.  An acknowledge counts without a correlation id, not with an
 # unknown one; both sides may begin at once; a second handshake opens no gap; a
 # worker that is killed in the middle leaves the rest to the next one.
 

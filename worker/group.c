@@ -348,14 +348,22 @@ group_write(struct worker_group *g)
 }
 
 
-/* 1 when it may be decided now; what row 1 says no clock can change. */
+/*
+ * 1 when it may be decided now.  What row 1 says no clock can change.  Else
+ * stored messages must have been applied, and the end of liveness must have
+ * been judged: its `state` event comes before the decisions that follow.
+ */
 static int
 group_ready(const struct worker_group *g)
 {
     const struct worker_group_link  *link = g->link;
 
-    return (g->ctx->live && !link->judging) || !link->enabled
-           || link->disconnected || !worker_group_enabled(g);
+    if (!link->enabled || link->disconnected || !worker_group_enabled(g)) {
+        return 1;
+    }
+
+    return g->ctx->live && !link->judging
+           && (!link->online || worker_clock_wall() < link->liveness_ms);
 }
 
 
