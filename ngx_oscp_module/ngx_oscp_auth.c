@@ -40,12 +40,12 @@ static const ngx_oscp_auth_kind_t  ngx_oscp_auth_kinds[] = {
     { ngx_string("oauth"),
       ngx_string("bearer"),
       ngx_oscp_bearer_oauth_parse,
-      ngx_oscp_bearer_oauth_check },
+      ngx_oscp_bearer_check },
 
     { ngx_string("jwt"),
       ngx_string("bearer"),
       ngx_oscp_bearer_jwt_parse,
-      ngx_oscp_bearer_jwt_check },
+      ngx_oscp_bearer_check },
 
     { ngx_string("token"),
       ngx_string("token"),

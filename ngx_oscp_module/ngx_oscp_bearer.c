@@ -10,20 +10,15 @@
 
 #define NGX_OSCP_BEARER_LEEWAY_S  30        /* on times of outside tokens */
 
+/* What a line demands; all text of the configuration. */
 typedef struct {
-    ngx_oscp_bearer_client_t      client;
-    const ngx_oscp_token_keys_t  *keys;
-} ngx_oscp_bearer_oauth_t;
-
-typedef struct {
-    ngx_oscp_keyset_t           *keyset;
-    ngx_str_t                    issuer;
-    ngx_str_t                    audience;
-    ngx_str_t                    scope;
+    ngx_oscp_bearer_client_t     client;    /* of `accept oauth` */
+    ngx_oscp_keyset_t           *keyset;    /* of `accept jwt`, else NULL */
+    ngx_oscp_jwt_expect_t        expect;    /* but for the time */
     ngx_oscp_cache_key_t         demands;   /* digest of all that, and of the
                                                connection's name */
     const ngx_oscp_main_conf_t  *main;
-} ngx_oscp_bearer_jwt_t;
+} ngx_oscp_bearer_rule_t;
 
 /* A parameter "KEY=VALUE" of a line. */
 typedef struct {
@@ -35,7 +30,12 @@ typedef struct {
 static ngx_int_t ngx_oscp_bearer_parameters(
     const ngx_oscp_bearer_parameter_t *parameter, ngx_str_t *args,
     ngx_uint_t nargs);
+static char *ngx_oscp_bearer_finish(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
+    ngx_oscp_auth_line_t *line, ngx_oscp_bearer_rule_t *rule);
 static ngx_uint_t ngx_oscp_bearer_plain(const ngx_str_t *text, size_t max);
+static ngx_oscp_jwt_result_t ngx_oscp_bearer_verify(
+    const ngx_oscp_bearer_rule_t *rule, const ngx_str_t *credentials,
+    int64_t *expires_s);
 static ngx_uint_t ngx_oscp_bearer_matches(
     const ngx_oscp_bearer_client_t *client, const ngx_str_t *id,
     const ngx_str_t *secret);
@@ -154,60 +154,50 @@ char *
 ngx_oscp_bearer_oauth_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs)
 {
-    ngx_str_t                 file = ngx_null_string;
-    ngx_uint_t                i;
-    ngx_oscp_auth_line_t     *other = auth->lines.elts;
-    ngx_oscp_main_conf_t     *mcf;
-    ngx_oscp_bearer_oauth_t  *oauth;
+    ngx_str_t                           file = ngx_null_string;
+    ngx_uint_t                          i;
+    ngx_oscp_auth_line_t               *other = auth->lines.elts;
+    ngx_oscp_main_conf_t               *mcf;
+    ngx_oscp_bearer_rule_t             *rule;
+    ngx_oscp_bearer_client_t           *client;
+    const ngx_oscp_bearer_parameter_t  *known;
 
-    oauth = ngx_pcalloc(cf->pool, sizeof(ngx_oscp_bearer_oauth_t));
-    if (oauth == NULL) {
+    rule = ngx_pcalloc(cf->pool, sizeof(ngx_oscp_bearer_rule_t));
+    if (rule == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    {
-        const ngx_oscp_bearer_parameter_t  known[] = {
-            { "client_id=", &oauth->client.id },
-            { "client_secret_file=", &file },
-            { "scope=", &oauth->client.scope },
-            { NULL, NULL }
-        };
+    client = &rule->client;
+    known = (ngx_oscp_bearer_parameter_t[]) {
+        { "client_id=", &client->id },
+        { "client_secret_file=", &file },
+        { "scope=", &client->scope },
+        { NULL, NULL }
+    };
 
-        if (ngx_oscp_bearer_parameters(known, args, nargs) != NGX_OK
-            || oauth->client.id.len == 0 || file.len == 0)
-        {
-            return "must be \"oauth client_id=ID client_secret_file=PATH "
-                   "[scope=SCOPE]\"";
-        }
+    if (ngx_oscp_bearer_parameters(known, args, nargs) != NGX_OK
+        || client->id.len == 0 || file.len == 0)
+    {
+        return "must be \"oauth client_id=ID client_secret_file=PATH "
+               "[scope=SCOPE]\"";
     }
 
-    if (!ngx_oscp_bearer_plain(&oauth->client.id, NGX_OSCP_BEARER_CLIENT_MAX))
-    {
+    if (!ngx_oscp_bearer_plain(&client->id, NGX_OSCP_BEARER_CLIENT_MAX)) {
         return "must have a client_id of 1 to 128 visible characters but \" "
                "and \\";
-    }
-
-    if (oauth->client.scope.len
-        && !ngx_oscp_bearer_scope_valid(&oauth->client.scope))
-    {
-        return "must have a scope of words with one blank between, at most "
-               "256 bytes";
     }
 
     /* The line at hand is the last one. */
     for (i = 0; i + 1 < auth->lines.nelts; i++) {
         if (other[i].client
-            && ngx_strcmp(other[i].client->id.data, oauth->client.id.data)
-               == 0)
+            && ngx_strcmp(other[i].client->id.data, client->id.data) == 0)
         {
             return "names the same client_id twice";
         }
     }
 
-    if (ngx_oscp_secret_set(&oauth->client.id_digest, &oauth->client.id)
-        != NGX_OK
-        || ngx_oscp_secret_set_file(cf, &file, &oauth->client.secret)
-           != NGX_OK)
+    if (ngx_oscp_secret_set(&client->id_digest, &client->id) != NGX_OK
+        || ngx_oscp_secret_set_file(cf, &file, &client->secret) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -215,35 +205,15 @@ ngx_oscp_bearer_oauth_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
     mcf->clients++;
 
-    oauth->client.audience = auth->connection;
-    oauth->keys = &mcf->token_keys;
-    line->client = &oauth->client;
-    line->data = oauth;
+    client->audience = auth->connection;
+    line->client = client;
 
-    return NGX_CONF_OK;
-}
+    rule->expect.issuer = NGX_OSCP_BEARER_ISSUER;
+    rule->expect.audience = (char *) client->audience.data;
+    rule->expect.client_id = (char *) client->id.data;
+    rule->expect.scope = (char *) client->scope.data;
 
-
-const char *
-ngx_oscp_bearer_oauth_check(const ngx_oscp_auth_line_t *line,
-    const ngx_str_t *credentials)
-{
-    ngx_oscp_jwt_expect_t           expect;
-    ngx_oscp_jwt_result_t           rc;
-    const ngx_oscp_bearer_oauth_t  *oauth = line->data;
-
-    expect.issuer = NGX_OSCP_BEARER_ISSUER;
-    expect.audience = (char *) oauth->client.audience.data;
-    expect.client_id = (char *) oauth->client.id.data;
-    expect.scope = (char *) oauth->client.scope.data;
-    expect.now_s = ngx_time();
-    expect.leeway_s = 0;
-
-    rc = ngx_oscp_jwt_verify_own((char *) credentials->data, credentials->len,
-                                 oauth->keys->keys, oauth->keys->nkeys,
-                                 &expect, NULL);
-
-    return (rc == NGX_OSCP_JWT_OK) ? NULL : ngx_oscp_jwt_reason(rc);
+    return ngx_oscp_bearer_finish(cf, auth, line, rule);
 }
 
 
@@ -252,82 +222,111 @@ char *
 ngx_oscp_bearer_jwt_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs)
 {
-    ngx_str_t               file = ngx_null_string, demands[4];
-    ngx_oscp_main_conf_t   *mcf;
-    ngx_oscp_bearer_jwt_t  *jwt;
+    ngx_str_t                           file = ngx_null_string;
+    ngx_str_t                           issuer = ngx_null_string;
+    ngx_str_t                           audience = ngx_null_string;
+    ngx_str_t                           scope = ngx_null_string;
+    ngx_oscp_main_conf_t               *mcf;
+    ngx_oscp_bearer_rule_t             *rule;
+    const ngx_oscp_bearer_parameter_t  *known;
 
-    jwt = ngx_pcalloc(cf->pool, sizeof(ngx_oscp_bearer_jwt_t));
-    if (jwt == NULL) {
+    known = (ngx_oscp_bearer_parameter_t[]) {
+        { "jwks_file=", &file },
+        { "issuer=", &issuer },
+        { "audience=", &audience },
+        { "scope=", &scope },
+        { NULL, NULL }
+    };
+
+    if (ngx_oscp_bearer_parameters(known, args, nargs) != NGX_OK
+        || file.len == 0 || issuer.len == 0 || audience.len == 0)
+    {
+        return "must be \"jwt jwks_file=PATH issuer=ISSUER audience=AUDIENCE "
+               "[scope=SCOPE]\"";
+    }
+
+    rule = ngx_pcalloc(cf->pool, sizeof(ngx_oscp_bearer_rule_t));
+    if (rule == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    {
-        const ngx_oscp_bearer_parameter_t  known[] = {
-            { "jwks_file=", &file },
-            { "issuer=", &jwt->issuer },
-            { "audience=", &jwt->audience },
-            { "scope=", &jwt->scope },
-            { NULL, NULL }
-        };
-
-        if (ngx_oscp_bearer_parameters(known, args, nargs) != NGX_OK
-            || file.len == 0 || jwt->issuer.len == 0
-            || jwt->audience.len == 0)
-        {
-            return "must be \"jwt jwks_file=PATH issuer=ISSUER "
-                   "audience=AUDIENCE [scope=SCOPE]\"";
-        }
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
+    rule->keyset = ngx_oscp_keyset_get(cf, &mcf->keysets, &file);
+    if (rule->keyset == NULL) {
+        return "must name a key set that can be read";
     }
 
-    if (jwt->scope.len && !ngx_oscp_bearer_scope_valid(&jwt->scope)) {
+    rule->expect.issuer = (char *) issuer.data;
+    rule->expect.audience = (char *) audience.data;
+    rule->expect.scope = (char *) scope.data;
+    rule->expect.leeway_s = NGX_OSCP_BEARER_LEEWAY_S;
+
+    return ngx_oscp_bearer_finish(cf, auth, line, rule);
+}
+
+
+/* What both kinds need in the end. */
+static char *
+ngx_oscp_bearer_finish(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
+    ngx_oscp_auth_line_t *line, ngx_oscp_bearer_rule_t *rule)
+{
+    ngx_str_t                     parts[6];
+    ngx_uint_t                    i;
+    const ngx_oscp_jwt_expect_t  *expect = &rule->expect;
+
+    parts[0] = auth->connection;
+    ngx_str_set(&parts[1], "oauth");
+    if (rule->keyset) {
+        ngx_str_set(&parts[1], "jwt");
+    }
+
+    parts[2].data = (u_char *) expect->issuer;
+    parts[3].data = (u_char *) expect->audience;
+    parts[4].data = (u_char *) expect->scope;
+    parts[5].data = (u_char *) expect->client_id;
+
+    for (i = 2; i < 6; i++) {
+        parts[i].len = parts[i].data ? ngx_strlen(parts[i].data) : 0;
+    }
+
+    if (parts[4].len && !ngx_oscp_bearer_scope_valid(&parts[4])) {
         return "must have a scope of words with one blank between, at most "
                "256 bytes";
     }
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
-
-    jwt->main = mcf;
-    jwt->keyset = ngx_oscp_keyset_get(cf, &mcf->keysets, &file);
-    if (jwt->keyset == NULL) {
-        return "must name a key set that can be read";
-    }
-
-    demands[0] = auth->connection;
-    demands[1] = jwt->issuer;
-    demands[2] = jwt->audience;
-    demands[3] = jwt->scope;
-
-    if (ngx_oscp_cache_make_key(demands, 4, &jwt->demands) != NGX_OK) {
+    if (ngx_oscp_cache_make_key(parts, 6, &rule->demands) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    line->data = jwt;
+    rule->main = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
+    line->data = rule;
 
     return NGX_CONF_OK;
 }
 
 
 const char *
-ngx_oscp_bearer_jwt_check(const ngx_oscp_auth_line_t *line,
+ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
     const ngx_str_t *credentials)
 {
-    int64_t                       expires_s;
-    ngx_str_t                     parts[3];
-    ngx_shm_zone_t               *cache;
-    ngx_oscp_cache_key_t          key;
-    ngx_oscp_jwt_expect_t         expect;
-    ngx_oscp_jwt_result_t         rc;
-    const ngx_oscp_bearer_jwt_t  *jwt = line->data;
+    int64_t                        expires_s = 0;
+    ngx_str_t                      parts[3];
+    ngx_shm_zone_t                *cache;
+    ngx_oscp_cache_key_t           key;
+    ngx_oscp_jwt_result_t          rc;
+    const ngx_oscp_bearer_rule_t  *rule = line->data;
 
     if (credentials->len > NGX_OSCP_JWT_SIZE_MAX) {
         return ngx_oscp_jwt_reason(NGX_OSCP_JWT_OVERSIZED);
     }
 
-    cache = jwt->main->token_cache;
+    cache = rule->main->token_cache;
 
-    parts[0].data = jwt->keyset->content.digest;
+    parts[0].data = rule->keyset
+                    ? rule->keyset->content.digest
+                    : (u_char *) rule->main->token_keys.content.digest;
     parts[0].len = NGX_OSCP_CACHE_KEY_LEN;
-    parts[1].data = (u_char *) jwt->demands.digest;
+    parts[1].data = (u_char *) rule->demands.digest;
     parts[1].len = NGX_OSCP_CACHE_KEY_LEN;
     parts[2] = *credentials;
 
@@ -339,26 +338,38 @@ ngx_oscp_bearer_jwt_check(const ngx_oscp_auth_line_t *line,
         return NULL;
     }
 
-    expect.issuer = (char *) jwt->issuer.data;
-    expect.audience = (char *) jwt->audience.data;
-    expect.scope = (char *) jwt->scope.data;
-    expect.client_id = NULL;
-    expect.now_s = ngx_time();
-    expect.leeway_s = NGX_OSCP_BEARER_LEEWAY_S;
-
-    rc = ngx_oscp_jwt_verify((char *) credentials->data, credentials->len,
-                             jwt->keyset->set, &expect, &expires_s);
+    rc = ngx_oscp_bearer_verify(rule, credentials, &expires_s);
 
     if (rc != NGX_OSCP_JWT_OK) {
         return ngx_oscp_jwt_reason(rc);
     }
 
     if (cache) {
-        ngx_oscp_cache_store(cache, &key,
-                             expires_s + NGX_OSCP_BEARER_LEEWAY_S);
+        ngx_oscp_cache_store(cache, &key, expires_s + rule->expect.leeway_s);
     }
 
     return NULL;
+}
+
+
+static ngx_oscp_jwt_result_t
+ngx_oscp_bearer_verify(const ngx_oscp_bearer_rule_t *rule,
+    const ngx_str_t *credentials, int64_t *expires_s)
+{
+    ngx_oscp_jwt_expect_t         expect = rule->expect;
+    const ngx_oscp_token_keys_t  *own = &rule->main->token_keys;
+
+    expect.now_s = ngx_time();
+
+    if (rule->keyset) {
+        return ngx_oscp_jwt_verify((char *) credentials->data,
+                                   credentials->len, rule->keyset->set,
+                                   &expect, expires_s);
+    }
+
+    return ngx_oscp_jwt_verify_own((char *) credentials->data,
+                                   credentials->len, own->keys, own->nkeys,
+                                   &expect, expires_s);
 }
 
 

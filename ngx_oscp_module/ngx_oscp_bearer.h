@@ -26,15 +26,15 @@ struct ngx_oscp_bearer_client_s {
     ngx_str_t           audience;           /* the connection's name */
 };
 
-/* The functions of the two kinds; see ngx_oscp_auth.c. */
+/*
+ * The functions of the two kinds; see ngx_oscp_auth.c.  Once verified, a token
+ * is known by its digest: ngx_oscp_cache.h.
+ */
 char *ngx_oscp_bearer_oauth_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs);
-const char *ngx_oscp_bearer_oauth_check(const ngx_oscp_auth_line_t *line,
-    const ngx_str_t *credentials);
-
 char *ngx_oscp_bearer_jwt_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs);
-const char *ngx_oscp_bearer_jwt_check(const ngx_oscp_auth_line_t *line,
+const char *ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
     const ngx_str_t *credentials);
 
 /*

@@ -816,7 +816,9 @@ ngx_oscp_conf_finish_tokens(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
 
     ngx_conf_init_size_value(mcf->token_cache_size, NGX_OSCP_CACHE_SIZE);
 
-    if (mcf->keysets.nelts == 0 || mcf->token_cache_size == 0) {
+    if ((mcf->keysets.nelts == 0 && mcf->clients == 0)
+        || mcf->token_cache_size == 0)
+    {
         return NGX_OK;
     }
 

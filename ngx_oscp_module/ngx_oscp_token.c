@@ -53,6 +53,8 @@ static ngx_int_t ngx_oscp_token_check_method(ngx_http_request_t *r,
     ngx_oscp_token_ctx_t *ctx, const char **text);
 static ngx_int_t ngx_oscp_token_check_type(ngx_http_request_t *r,
     ngx_oscp_token_ctx_t *ctx, const char **text);
+static ngx_int_t ngx_oscp_token_check_promise(ngx_http_request_t *r,
+    ngx_oscp_token_ctx_t *ctx, const char **text);
 static ngx_int_t ngx_oscp_token_check_length(ngx_http_request_t *r,
     ngx_oscp_token_ctx_t *ctx, const char **text);
 static ngx_int_t ngx_oscp_token_check_form(ngx_http_request_t *r,
@@ -92,6 +94,10 @@ static const ngx_oscp_token_row_t  ngx_oscp_token_head_rows[] = {
     { NGX_HTTP_BAD_REQUEST, NGX_OSCP_INVALID, "invalid_request",
       "Content-Type: must be application/x-www-form-urlencoded",
       ngx_oscp_token_check_type },
+
+    { NGX_HTTP_BAD_REQUEST, NGX_OSCP_INVALID, "invalid_request",
+      "the form must be at most 8192 bytes",
+      ngx_oscp_token_check_promise },
 
     { 0, 0, NULL, NULL, NULL }
 };
@@ -248,6 +254,16 @@ ngx_oscp_token_check_type(ngx_http_request_t *r, ngx_oscp_token_ctx_t *ctx,
     return (type.len == form.len || type.data[form.len] == ';'
             || type.data[form.len] == ' ')
            ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* What is too long by its own word is not read at all. */
+static ngx_int_t
+ngx_oscp_token_check_promise(ngx_http_request_t *r, ngx_oscp_token_ctx_t *ctx,
+    const char **text)
+{
+    return (r->headers_in.content_length_n > NGX_OSCP_TOKEN_BODY_MAX)
+           ? NGX_DECLINED : NGX_OK;
 }
 
 

@@ -122,6 +122,7 @@ ngx_oscp_token_key_parse(ngx_conf_t *cf, ngx_oscp_token_keys_t *keys,
 {
     char                 text[128];
     size_t               len;
+    ngx_str_t            all;
     ngx_uint_t           i, n;
     const u_char        *end;
     ngx_oscp_jwt_key_t  *key;
@@ -166,7 +167,11 @@ ngx_oscp_token_key_parse(ngx_conf_t *cf, ngx_oscp_token_keys_t *keys,
 
     keys->nkeys = n;
 
-    return NGX_CONF_OK;
+    all.data = (u_char *) keys->keys;
+    all.len = n * sizeof(ngx_oscp_jwt_key_t);
+
+    return ngx_oscp_cache_make_key(&all, 1, &keys->content) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

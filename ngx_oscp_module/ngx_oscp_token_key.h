@@ -9,6 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_oscp_cache.h"
 #include "ngx_oscp_jwt.h"
 
 #define NGX_OSCP_TOKEN_LIFETIME_S      3600     /* by default */
@@ -16,9 +17,10 @@
 
 /* Of http {}; the keys are overwritten when the configuration goes. */
 typedef struct {
-    ngx_oscp_jwt_key_t  keys[NGX_OSCP_JWT_KEYS_MAX];   /* the first signs */
-    ngx_uint_t          nkeys;                         /* 0: no file */
-    time_t              lifetime_s;                    /* 0: not given */
+    ngx_oscp_jwt_key_t    keys[NGX_OSCP_JWT_KEYS_MAX]; /* the first signs */
+    ngx_uint_t            nkeys;                       /* 0: no file */
+    ngx_oscp_cache_key_t  content;                     /* digest of them */
+    time_t                lifetime_s;                  /* 0: not given */
 } ngx_oscp_token_keys_t;
 
 /*

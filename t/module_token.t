@@ -201,3 +201,11 @@ location = /oauth2/token { client_body_in_file_only clean; oscp_token vector; }
 --- request eval
 "POST /oauth2/token\n6\r\ngrant_\r\n17\r\ntype=client_credentials\r\n0\r\n\r\n"
 --- error_code: 200
+
+
+=== TEST 10: a body in pieces that is too long
+--- more_headers eval: ::headers(::RAW) . "\nTransfer-Encoding: chunked"
+--- request eval
+"POST /oauth2/token\n2001\r\n" . ::GRANT . '&x=' . 'x' x (8193 - 3 - length ::GRANT) . "\r\n0\r\n\r\n"
+--- error_code: 400
+--- response_body_like: the form must be at most 8192 bytes
