@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "oscpctl_facts.h"
@@ -11,6 +12,7 @@
 
 
 #define FACTS_STEPS       20000      /* changes looked through, at most */
+#define FACTS_TOGETHER_MS 2000       /* a command and what it brought about */
 
 
 static const char *const  facts_bases[] = {
@@ -25,6 +27,21 @@ const char *
 worker_ctl_facts_basis(enum worker_ctl_basis basis)
 {
     return facts_bases[basis];
+}
+
+
+void
+worker_ctl_facts_told(struct worker_ctl_facts *f,
+    const struct worker_ctl_told *state, const struct worker_ctl_told *deed)
+{
+    f->told = *state;
+
+    if (deed->at_ms != OSCP_TIME_NONE && state->at_ms != OSCP_TIME_NONE
+        && llabs(deed->at_ms - state->at_ms) <= FACTS_TOGETHER_MS
+        && *deed->why != '\0')
+    {
+        memcpy(f->told.why, deed->why, sizeof(f->told.why));
+    }
 }
 
 
@@ -289,8 +306,10 @@ worker_ctl_facts_trail(struct worker_ctl_facts *f,
     }
 
     f->order = trail->order;
-    if (strcmp(trail->state.what, oscp_state_name(f->live->lc.state)) == 0) {
-        f->told = trail->state;
+    if (trail->state.at_ms != OSCP_TIME_NONE
+        && strcmp(trail->state.what, oscp_state_name(f->live->lc.state)) == 0)
+    {
+        worker_ctl_facts_told(f, &trail->state, &trail->deed);
     }
 
     if (f->basis == WORKER_CTL_NOW) {

@@ -78,6 +78,13 @@ void worker_ctl_facts_blocks(struct worker_ctl_facts *f,
     const oscp_situation_t *s);
 
 /*
+ * How the connection came into its state: the state's own event, with the
+ * operator's reason where a command brought it about.
+ */
+void worker_ctl_facts_told(struct worker_ctl_facts *f,
+    const struct worker_ctl_told *state, const struct worker_ctl_told *deed);
+
+/*
  * The direction that gives the mode and the reason: its rule is the reason
  * why.
  */

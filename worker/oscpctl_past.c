@@ -287,11 +287,16 @@ past_group(struct past_reading *r, const struct worker_ctl_record *record)
     }
 
     switch (worker_ctl_trail_told(record, r->conn, r->group, &told)) {
-    case 1:
+    case WORKER_CTL_TELLS_STATE:
         r->past->state = told;
         break;
-    case 2:
+    case WORKER_CTL_TELLS_DEED:
+        r->past->deed = told;
+        break;
+    case WORKER_CTL_TELLS_ORDER:
         r->past->order = told;
+        break;
+    default:
         break;
     }
 
@@ -316,7 +321,7 @@ worker_ctl_past_read(struct worker_ctl *ctl, unsigned shard,
     memset(past, 0, sizeof(*past));
     past->first_ms = past->since_ms = past->removed_ms = OSCP_TIME_NONE;
     past->next.at_ms = OSCP_TIME_NONE;
-    past->state.at_ms = past->order.at_ms = OSCP_TIME_NONE;
+    past->state.at_ms = past->deed.at_ms = past->order.at_ms = OSCP_TIME_NONE;
 
     past->replay = oscp_replay_create(&oscp_alloc_libc);
     if (past->replay == NULL) {

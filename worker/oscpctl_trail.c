@@ -75,36 +75,56 @@ trail_copy(const cJSON *data, const char *name, char *buf, size_t size)
 }
 
 
-int
+static enum worker_ctl_telling
+trail_telling(const struct worker_ctl_record *r, const char *conn,
+    const char *group)
+{
+    const char  *about = r->entry.group;
+
+    if (trail_is(r, "state", conn, NULL)) {
+        return WORKER_CTL_TELLS_STATE;
+    }
+
+    if (trail_is(r, "command", conn, group)) {
+        return WORKER_CTL_TELLS_ORDER;
+    }
+
+    return trail_is(r, "command", conn, NULL)
+           && (about == NULL || *about == '\0') ? WORKER_CTL_TELLS_DEED
+                                                : WORKER_CTL_TELLS_NOTHING;
+}
+
+
+enum worker_ctl_telling
 worker_ctl_trail_told(const struct worker_ctl_record *r, const char *conn,
     const char *group, struct worker_ctl_told *told)
 {
-    int                      kind;
-    char                     outcome[16];
-    cJSON                   *data;
-    struct worker_ctl_told   read;
+    int                       state;
+    char                      outcome[16];
+    cJSON                    *data;
+    struct worker_ctl_told    read;
+    enum worker_ctl_telling   telling = trail_telling(r, conn, group);
 
-    kind = trail_is(r, "state", conn, NULL) ? 1
-           : trail_is(r, "command", conn, group) ? 2 : 0;
-    if (kind == 0 || r->entry.data == NULL) {
-        return 0;
+    if (telling == WORKER_CTL_TELLS_NOTHING || r->entry.data == NULL) {
+        return WORKER_CTL_TELLS_NOTHING;
     }
 
+    state = telling == WORKER_CTL_TELLS_STATE;
     data = cJSON_Parse(r->entry.data);
-    trail_copy(data, kind == 1 ? "to" : "op", read.what, sizeof(read.what));
-    trail_copy(data, kind == 1 ? "why" : "reason", read.why, sizeof(read.why));
+    trail_copy(data, state ? "to" : "op", read.what, sizeof(read.what));
+    trail_copy(data, state ? "why" : "reason", read.why, sizeof(read.why));
     trail_copy(data, "outcome", outcome, sizeof(outcome));
     cJSON_Delete(data);
 
-    if (kind == 2 && strcmp(outcome, "done") != 0) {
-        return 0;
+    if (!state && strcmp(outcome, "done") != 0) {
+        return WORKER_CTL_TELLS_NOTHING;
     }
 
     read.at_ms = r->entry.at_ms;
     snprintf(read.by, sizeof(read.by), "%s", r->by);
     *told = read;
 
-    return kind;
+    return telling;
 }
 
 
@@ -163,8 +183,9 @@ trail_envelope(struct trail_search *s, const struct worker_ctl_record *r)
 static int
 trail_take(struct trail_search *s, const struct worker_ctl_record *r)
 {
-    struct worker_ctl_told   told;
-    struct worker_ctl_trail *t = s->trail;
+    struct worker_ctl_told    told;
+    struct worker_ctl_told   *slot;
+    struct worker_ctl_trail  *t = s->trail;
 
     if (trail_is(r, "forecast", s->conn, s->group) && r->entry.data != NULL) {
         trail_forecast(s, r);
@@ -177,17 +198,24 @@ trail_take(struct trail_search *s, const struct worker_ctl_record *r)
 
     switch (worker_ctl_trail_told(r, s->conn, s->group, &told)) {
 
-    case 1:
-        if (t->state.at_ms == OSCP_TIME_NONE) {
-            t->state = told;
-        }
+    case WORKER_CTL_TELLS_STATE:
+        slot = &t->state;
         break;
 
-    case 2:
-        if (t->order.at_ms == OSCP_TIME_NONE) {
-            t->order = told;
-        }
+    case WORKER_CTL_TELLS_DEED:
+        slot = &t->deed;
         break;
+
+    case WORKER_CTL_TELLS_ORDER:
+        slot = &t->order;
+        break;
+
+    default:
+        return 0;
+    }
+
+    if (slot->at_ms == OSCP_TIME_NONE) {
+        *slot = told;
     }
 
     return 0;
@@ -231,7 +259,8 @@ worker_ctl_trail_read(struct worker_ctl *ctl,
     struct worker_ctl_record   record;
 
     trail->received_ms[0] = trail->received_ms[1] = OSCP_TIME_NONE;
-    trail->state.at_ms = trail->order.at_ms = OSCP_TIME_NONE;
+    trail->state.at_ms = trail->deed.at_ms = trail->order.at_ms
+        = OSCP_TIME_NONE;
     trail->since_ms = OSCP_TIME_NONE;
 
     oscp_key(key, sizeof(key), ctl->prefix, place->connection->shard,

@@ -29,6 +29,7 @@ struct worker_ctl_told {
 struct worker_ctl_trail {
     oscp_ms_t               received_ms[OSCP_DIRECTION_COUNT];
     struct worker_ctl_told  state;       /* the connection's last change */
+    struct worker_ctl_told  deed;        /* the last command done to it */
     struct worker_ctl_told  order;       /* the last enable or disable of the
                                             group */
     oscp_ms_t               since_ms;    /* of the decision */
@@ -38,13 +39,18 @@ struct worker_ctl_trail {
 int worker_ctl_trail_record(const redisReply *entry,
     struct worker_ctl_record *record);
 
-/*
- * Takes over what a record tells of the connection or the group: 1 when it is
- * a change of state of `conn`, 2 when it is a command carried out on `group`,
- * else 0 (then `told` is as it was).
- */
-int worker_ctl_trail_told(const struct worker_ctl_record *record,
-    const char *conn, const char *group, struct worker_ctl_told *told);
+/* What a record tells of a connection or of one of its groups. */
+enum worker_ctl_telling {
+    WORKER_CTL_TELLS_NOTHING = 0,
+    WORKER_CTL_TELLS_STATE,              /* another state of the connection */
+    WORKER_CTL_TELLS_DEED,               /* a command done to the connection */
+    WORKER_CTL_TELLS_ORDER               /* the same to the group */
+};
+
+/* Takes it over to `told`, unless it is nothing. */
+enum worker_ctl_telling worker_ctl_trail_told(
+    const struct worker_ctl_record *record, const char *conn,
+    const char *group, struct worker_ctl_told *told);
 
 /*
  * Looks back for what led to the decision `now` of a group.  Gives up after
