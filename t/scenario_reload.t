@@ -112,7 +112,8 @@ subtest 'removed' => sub {
     is_deeply($stack->redis->command('KEYS', '*:forecast:vector:DEPOT02:*'), [],
         'no forecast');
     is(scalar($stack->incidents), 0, 'its incident is resolved');
-    ok($stack->hash("incident:$incident->{id}")->{resolved_at}, 'with its time');
+    ok($stack->hash("incident:$incident->{id}")->{resolved_at},
+        'with its time');
     my $notice = ($stack->notifications('DEPOT02'))[-1];
     is("$notice->{severity} $notice->{title}", 'info Group DEPOT02 of vector is'
         . ' under full local control', 'which is notified');
