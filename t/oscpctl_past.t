@@ -76,12 +76,14 @@ state_is('offline');
 ok($direct->wait_hash('group:vector:DEPOT01', { mode => 'fallback' }),
     'fallback');
 my $fallback = time;
+sleep 0.02;
 go_online();
 $direct->forecast('vector', 'DEPOT01', blocks => [[-1, 0.5, 44000]],
     req => 'short-1');
 ok($direct->wait_hash('circuit:incomer-9', { available_capacity_w => 44000 }),
     'a forecast');
 my $short = time;
+sleep 0.02;
 ok($direct->wait_hash('group:vector:DEPOT01', { reason => 'forecast_gap' }),
     'a gap, of the export forecast');
 $direct->worker->kill;
