@@ -163,10 +163,6 @@ oscp_replay_command(oscp_replay_event_t *e)
     const char                *op = oscp_replay_read_text(e->data, "op");
     oscp_replay_connection_t  *c = e->connection;
 
-    if (strcmp(oscp_replay_read_text(e->data, "outcome"), "done") != 0) {
-        return OSCP_OK;
-    }
-
     if (e->group != NULL) {
         if (strcmp(op, "enable") == 0 || strcmp(op, "disable") == 0) {
             e->group->enabled = op[0] == 'e';
@@ -231,10 +227,23 @@ oscp_replay_envelope(oscp_replay_event_t *e)
 }
 
 
+/* One that was not carried out may name what there is not, or nothing. */
+static int
+oscp_replay_idle(const oscp_replay_event_t *e, size_t kind)
+{
+    return oscp_replay_events[kind].take == oscp_replay_command
+           && strcmp(oscp_replay_read_text(e->data, "outcome"), "done") != 0;
+}
+
+
 static oscp_err_t
 oscp_replay_dispatch(oscp_replay_event_t *e, size_t kind)
 {
     const char  *conn = e->record->conn, *group = e->record->group;
+
+    if (oscp_replay_idle(e, kind)) {
+        return OSCP_OK;
+    }
 
     if (conn == NULL || *conn == '\0' || strlen(conn) > OSCP_NAME_MAX
         || (group != NULL && strlen(group) > OSCP_NAME_MAX)

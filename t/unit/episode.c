@@ -132,6 +132,91 @@ zero_profile(void)
 }
 
 
+static void
+forgotten_zero(void)
+{
+    oscp_episode_t          e = { 0 };
+    oscp_episode_step_t     s;
+    oscp_episode_context_t  zero = context;
+    oscp_decision_t         d, local;
+
+    zero.zero = 1;
+    d = decision(OSCP_MODE_NORMAL, OSCP_REASON_FORECAST, OSCP_SOURCE_FORECAST,
+                 0);
+    oscp_episode_step(&e, &d, &zero, &s);
+
+    local = decision(OSCP_MODE_LOCAL, OSCP_REASON_DISABLED, OSCP_SOURCE_NONE,
+                     0);
+    step(&e, local);
+    oscp_episode_step(&e, &d, &zero, &s);
+    is_int(s.notice, OSCP_NOTICE_NONE, "enabled again: the same zero profile");
+
+    local.reason = OSCP_REASON_DISCONNECTED;
+    step(&e, local);
+    oscp_episode_step(&e, &d, &zero, &s);
+    is_int(s.notice, OSCP_NOTICE_ZERO, "after a disconnect it is another one");
+}
+
+
+/* Import is normal, export is not. */
+static void
+export_limit(void)
+{
+    oscp_episode_t       e = { 0 };
+    oscp_episode_step_t  s;
+    oscp_decision_t      d;
+    oscp_limit_t        *export = &d.limits[OSCP_DIRECTION_EXPORT];
+
+    d = decision(OSCP_MODE_NORMAL, OSCP_REASON_FORECAST, OSCP_SOURCE_FORECAST,
+                 120000);
+    d.mode = export->mode = OSCP_MODE_FALLBACK;
+    d.reason = export->reason = OSCP_REASON_FORECAST_GAP;
+    export->source = OSCP_SOURCE_FALLBACK;
+    export->has_limit = 1;
+    export->limit_w = 5000;
+
+    s = step(&e, d);
+    is_num(s.limit_w, 5000, "the limit is that of the yellow direction");
+
+    e.has_incident = 0;
+    export->has_limit = 0;
+    s = step(&e, d);
+    ok(!s.has_limit, "which may have none");
+}
+
+
+static void
+end(void)
+{
+    oscp_episode_t       e = { 0 };
+    oscp_episode_step_t  s;
+
+    oscp_episode_end(&e, &context, &s);
+    ok(s.incident == OSCP_INCIDENT_NONE && s.notice == OSCP_NOTICE_NONE,
+       "a group that was local goes without a word");
+
+    step(&e, decision(OSCP_MODE_NORMAL, OSCP_REASON_FORECAST,
+                      OSCP_SOURCE_FORECAST, 120000));
+    oscp_episode_end(&e, &context, &s);
+    is_int(s.notice, OSCP_NOTICE_LOCAL, "one that was normal is local now");
+    is_int(s.incident, OSCP_INCIDENT_NONE, "and had no incident");
+
+    step(&e, decision(OSCP_MODE_FALLBACK, OSCP_REASON_FORECAST_GAP,
+                      OSCP_SOURCE_GAP_POLICY, 60000));
+    oscp_episode_end(&e, &context, &s);
+    is_int(s.incident, OSCP_INCIDENT_RESOLVE, "an incident is resolved");
+    is_str(s.title, "Group DEPOT01 of vector is under full local control",
+           "title");
+    is_str(s.detail, "Why: it was removed from the configuration. In fallback "
+           "from 1970-01-01T00:00:00.000Z to 1970-01-01T00:00:01.000Z. Now "
+           "holds: no import limit, no export limit; circuit incomer-1.",
+           "detail");
+
+    oscp_episode_end(&e, &context, &s);
+    is_int(s.notice, OSCP_NOTICE_NONE, "once");
+}
+
+
 /* Random walks: the open incident and fallback mode are the same thing. */
 static void
 random_walk(void)
@@ -164,6 +249,9 @@ main(void)
     one_incident();
     local_control();
     zero_profile();
+    forgotten_zero();
+    export_limit();
+    end();
     random_walk();
     return done_testing();
 }

@@ -417,9 +417,34 @@ intervals(void)
 }
 
 
+/* A handshake that was begun while nothing could be sent yet. */
+static void
+begun_before_start(void)
+{
+    fresh(0);
+    step(OSCP_EV_CONNECT, 0);
+    is_state(OSCP_STATE_HANDSHAKING, "begun");
+    ev.req = "id-1";
+    is_int(step(OSCP_EV_START, 20), OSCP_DO_SEND_HANDSHAKE, "START sends it");
+    is_state(OSCP_STATE_HANDSHAKING, "and nothing else happens");
+    is_str(lc.handshake_req, "id-1", "under its id");
+
+    ev.req = "id-0";
+    step(OSCP_EV_START, 40);
+    is_state(OSCP_STATE_OFFLINE, "one that may have been sent is not repeated");
+
+    fresh(0);
+    step(OSCP_EV_CONNECT, 0);
+    ev.req = "id-1";
+    step(OSCP_EV_START, 30 * SEC);
+    is_state(OSCP_STATE_OFFLINE, "nor is one whose time is over");
+}
+
+
 int
 main(void)
 {
+    begun_before_start();
     theirs();
     retried();
     burst();

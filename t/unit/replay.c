@@ -263,6 +263,10 @@ group_out_of_service(void)
     taken("command", "DEPOT01", DAY "02:01:00Z",
           "{\"op\":\"disable\",\"outcome\":\"refused\",\"text\":\"no\"}");
     row(DAY "02:02:00Z", 3, 120000, "a refused command changes nothing");
+    taken("command", "no such", DAY "02:01:30Z",
+          "{\"op\":\"disable\",\"outcome\":\"refused\"}");
+    ok(oscp_replay_group(replay, "vector", "no such") == NULL,
+       "nor does it make a group of its name");
     taken("command", "DEPOT01", DAY "02:02:00Z",
           "{\"op\":\"disable\",\"outcome\":\"done\"}");
     row(DAY "02:03:00Z", 1, 400000, "a disabled group is local");
