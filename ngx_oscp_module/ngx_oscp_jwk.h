@@ -37,9 +37,10 @@ typedef struct ngx_oscp_jwks_s  ngx_oscp_jwks_t;
 
 /*
  * Reads a set from `len` bytes of JSON.  Keys of other kinds or for other uses
- * (`use` other than "sig", `key_ops` without "verify") are skipped; a key of
+ * (`use` other than "sig", `key_ops` without "verify") are skipped.  A key of
  * our kinds that is damaged, too short, or has the kid of another one of its
- * algorithm, makes the whole set an error, and so does a set without any usable key.
+ * algorithm makes the whole set an error, and so does a set without any usable
+ * key.
  *
  * Returns the set, owned by the caller, or NULL with `err` filled (path
  * "$.keys[1].n" and what it must be).
