@@ -46,20 +46,27 @@ typedef struct {
 } ngx_oscp_jwk_kind_t;
 
 
-static EVP_PKEY *make_rsa(const cJSON *key, const char **member);
-static EVP_PKEY *make_ec(const cJSON *key, const char **member);
-static EVP_PKEY *make_ed25519(const cJSON *key, const char **member);
+static EVP_PKEY *ngx_oscp_jwk_make_rsa(const cJSON *key, const char **member);
+static EVP_PKEY *ngx_oscp_jwk_make_ec(const cJSON *key, const char **member);
+static EVP_PKEY *ngx_oscp_jwk_make_ed25519(const cJSON *key,
+    const char **member);
 
-static const ngx_oscp_jwk_kind_t  kinds[] = {
-    { "RSA", NULL, NGX_OSCP_JWA_RS256, NGX_OSCP_JWA_PS256, make_rsa },
-    { "EC", "P-256", NGX_OSCP_JWA_ES256, NGX_OSCP_JWA_ES256, make_ec },
-    { "OKP", "Ed25519", NGX_OSCP_JWA_EDDSA, NGX_OSCP_JWA_EDDSA, make_ed25519 }
+static const ngx_oscp_jwk_kind_t  ngx_oscp_jwk_kinds[] = {
+
+    { "RSA", NULL, NGX_OSCP_JWA_RS256, NGX_OSCP_JWA_PS256,
+      ngx_oscp_jwk_make_rsa },
+
+    { "EC", "P-256", NGX_OSCP_JWA_ES256, NGX_OSCP_JWA_ES256,
+      ngx_oscp_jwk_make_ec },
+
+    { "OKP", "Ed25519", NGX_OSCP_JWA_EDDSA, NGX_OSCP_JWA_EDDSA,
+      ngx_oscp_jwk_make_ed25519 }
 };
 
 static const struct {
     const char      *name;
     ngx_oscp_jwa_t   alg;
-} algorithms[] = {
+} ngx_oscp_jwk_algorithms[] = {
     { "RS256", NGX_OSCP_JWA_RS256 },
     { "PS256", NGX_OSCP_JWA_PS256 },
     { "ES256", NGX_OSCP_JWA_ES256 },
@@ -69,7 +76,7 @@ static const struct {
 
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
 
-static const char  alphabet[] =
+static const char  ngx_oscp_jwk_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
@@ -78,11 +85,11 @@ ngx_oscp_jwk_algorithm(const char *name, size_t len)
 {
     size_t  i;
 
-    for (i = 0; i < COUNT(algorithms); i++) {
-        if (strlen(algorithms[i].name) == len
-            && memcmp(algorithms[i].name, name, len) == 0)
+    for (i = 0; i < COUNT(ngx_oscp_jwk_algorithms); i++) {
+        if (strlen(ngx_oscp_jwk_algorithms[i].name) == len
+            && memcmp(ngx_oscp_jwk_algorithms[i].name, name, len) == 0)
         {
-            return algorithms[i].alg;
+            return ngx_oscp_jwk_algorithms[i].alg;
         }
     }
 
@@ -91,7 +98,7 @@ ngx_oscp_jwk_algorithm(const char *name, size_t len)
 
 
 static int
-sextet(char c)
+ngx_oscp_jwk_sextet(char c)
 {
     if (c >= 'A' && c <= 'Z') {
         return c - 'A';
@@ -122,7 +129,7 @@ ngx_oscp_jwk_decode(const char *text, size_t len, unsigned char *dst,
     }
 
     for (i = 0; i < len; i++) {
-        value = sextet(text[i]);
+        value = ngx_oscp_jwk_sextet(text[i]);
         if (value < 0) {
             return -1;
         }
@@ -135,6 +142,7 @@ ngx_oscp_jwk_decode(const char *text, size_t len, unsigned char *dst,
             if (n == size) {
                 return -1;
             }
+
             dst[n++] = (unsigned char) (bits >> nbits);
         }
     }
@@ -160,21 +168,22 @@ ngx_oscp_jwk_encode(const unsigned char *data, size_t len, char *dst)
 
         while (nbits >= 6) {
             nbits -= 6;
-            dst[n++] = alphabet[bits >> nbits & 0x3f];
+            dst[n++] = ngx_oscp_jwk_alphabet[bits >> nbits & 0x3f];
         }
     }
 
     if (nbits) {
-        dst[n++] = alphabet[bits << (6 - nbits) & 0x3f];
+        dst[n++] = ngx_oscp_jwk_alphabet[bits << (6 - nbits) & 0x3f];
     }
 
     dst[n] = '\0';
+
     return n;
 }
 
 
 static const char *
-string_member(const cJSON *object, const char *name)
+ngx_oscp_jwk_string(const cJSON *object, const char *name)
 {
     return cJSON_GetStringValue(
                cJSON_GetObjectItemCaseSensitive(object, name));
@@ -183,11 +192,11 @@ string_member(const cJSON *object, const char *name)
 
 /* The decoded base64url member, or -1 with `*member` its name. */
 static int
-bytes_member(const cJSON *key, const char *name, unsigned char *dst,
+ngx_oscp_jwk_bytes(const cJSON *key, const char *name, unsigned char *dst,
     size_t size, const char **member)
 {
     int          n = -1;
-    const char  *text = string_member(key, name);
+    const char  *text = ngx_oscp_jwk_string(key, name);
 
     if (text) {
         n = ngx_oscp_jwk_decode(text, strlen(text), dst, size);
@@ -204,7 +213,7 @@ bytes_member(const cJSON *key, const char *name, unsigned char *dst,
 
 /* Takes over `build`; gives the key that its parameters describe, or NULL. */
 static EVP_PKEY *
-make_from(const char *type, OSSL_PARAM_BLD *build)
+ngx_oscp_jwk_make_from(const char *type, OSSL_PARAM_BLD *build)
 {
     EVP_PKEY      *pkey = NULL;
     OSSL_PARAM    *params = OSSL_PARAM_BLD_to_param(build);
@@ -219,12 +228,13 @@ make_from(const char *type, OSSL_PARAM_BLD *build)
     EVP_PKEY_CTX_free(ctx);
     OSSL_PARAM_free(params);
     OSSL_PARAM_BLD_free(build);
+
     return pkey;
 }
 
 
 static EVP_PKEY *
-make_rsa(const cJSON *key, const char **member)
+ngx_oscp_jwk_make_rsa(const cJSON *key, const char **member)
 {
     int              n_len, e_len, e_good, bits;
     BIGNUM          *n, *e;
@@ -232,11 +242,12 @@ make_rsa(const cJSON *key, const char **member)
     unsigned char    n_bytes[NUMBER_SIZE], e_bytes[NUMBER_SIZE];
     OSSL_PARAM_BLD  *build;
 
-    n_len = bytes_member(key, "n", n_bytes, sizeof(n_bytes), member);
+    n_len = ngx_oscp_jwk_bytes(key, "n", n_bytes, sizeof(n_bytes), member);
     if (n_len < 0) {
         return NULL;
     }
-    e_len = bytes_member(key, "e", e_bytes, sizeof(e_bytes), member);
+
+    e_len = ngx_oscp_jwk_bytes(key, "e", e_bytes, sizeof(e_bytes), member);
     if (e_len < 0) {
         return NULL;
     }
@@ -254,19 +265,20 @@ make_rsa(const cJSON *key, const char **member)
         && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1
         && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) == 1)
     {
-        pkey = make_from("RSA", build);
+        pkey = ngx_oscp_jwk_make_from("RSA", build);
         build = NULL;
     }
 
     OSSL_PARAM_BLD_free(build);
     BN_free(n);
     BN_free(e);
+
     return pkey;
 }
 
 
 static EVP_PKEY *
-make_ec(const cJSON *key, const char **member)
+ngx_oscp_jwk_make_ec(const cJSON *key, const char **member)
 {
     EVP_PKEY        *pkey = NULL;
     EVP_PKEY_CTX    *ctx;
@@ -275,14 +287,15 @@ make_ec(const cJSON *key, const char **member)
 
     point[0] = POINT_CONVERSION_UNCOMPRESSED;
     *member = "x";
-    if (bytes_member(key, "x", point + 1, COORDINATE_SIZE, member)
+    if (ngx_oscp_jwk_bytes(key, "x", point + 1, COORDINATE_SIZE, member)
         != COORDINATE_SIZE)
     {
         return NULL;
     }
+
     *member = "y";
-    if (bytes_member(key, "y", point + 1 + COORDINATE_SIZE, COORDINATE_SIZE,
-                     member)
+    if (ngx_oscp_jwk_bytes(key, "y", point + 1 + COORDINATE_SIZE,
+                           COORDINATE_SIZE, member)
         != COORDINATE_SIZE)
     {
         return NULL;
@@ -295,9 +308,10 @@ make_ec(const cJSON *key, const char **member)
         && OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY,
                                             point, sizeof(point)) == 1)
     {
-        pkey = make_from("EC", build);
+        pkey = ngx_oscp_jwk_make_from("EC", build);
         build = NULL;
     }
+
     OSSL_PARAM_BLD_free(build);
 
     /* A point that is not on the curve must not become a key. */
@@ -306,18 +320,20 @@ make_ec(const cJSON *key, const char **member)
         EVP_PKEY_free(pkey);
         pkey = NULL;
     }
+
     EVP_PKEY_CTX_free(ctx);
+
     return pkey;
 }
 
 
 static EVP_PKEY *
-make_ed25519(const cJSON *key, const char **member)
+ngx_oscp_jwk_make_ed25519(const cJSON *key, const char **member)
 {
     unsigned char  x[ED25519_SIZE];
 
     *member = "x";
-    if (bytes_member(key, "x", x, sizeof(x), member) != ED25519_SIZE) {
+    if (ngx_oscp_jwk_bytes(key, "x", x, sizeof(x), member) != ED25519_SIZE) {
         return NULL;
     }
 
@@ -326,18 +342,18 @@ make_ed25519(const cJSON *key, const char **member)
 
 
 static const ngx_oscp_jwk_kind_t *
-kind_of(const cJSON *key)
+ngx_oscp_jwk_kind(const cJSON *key)
 {
     size_t       i;
-    const char  *kty = string_member(key, "kty");
-    const char  *crv = string_member(key, "crv");
+    const char  *kty = ngx_oscp_jwk_string(key, "kty");
+    const char  *crv = ngx_oscp_jwk_string(key, "crv");
 
-    for (i = 0; kty && i < COUNT(kinds); i++) {
-        if (strcmp(kinds[i].kty, kty) == 0
-            && (kinds[i].crv == NULL
-                || (crv && strcmp(kinds[i].crv, crv) == 0)))
+    for (i = 0; kty && i < COUNT(ngx_oscp_jwk_kinds); i++) {
+        if (strcmp(ngx_oscp_jwk_kinds[i].kty, kty) == 0
+            && (ngx_oscp_jwk_kinds[i].crv == NULL
+                || (crv && strcmp(ngx_oscp_jwk_kinds[i].crv, crv) == 0)))
         {
-            return &kinds[i];
+            return &ngx_oscp_jwk_kinds[i];
         }
     }
 
@@ -347,7 +363,7 @@ kind_of(const cJSON *key)
 
 /* The first member that is there with a type it must not have, or NULL. */
 static const char *
-mistyped(const cJSON *key)
+ngx_oscp_jwk_mistyped(const cJSON *key)
 {
     size_t        i;
     const cJSON  *value;
@@ -370,9 +386,9 @@ mistyped(const cJSON *key)
 
 /* 1 when the key is meant for verifying signatures. */
 static int
-is_for_verifying(const cJSON *key)
+ngx_oscp_jwk_verifies(const cJSON *key)
 {
-    const char   *use = string_member(key, "use");
+    const char   *use = ngx_oscp_jwk_string(key, "use");
     const cJSON  *ops, *op;
 
     if (use && strcmp(use, "sig") != 0) {
@@ -396,36 +412,37 @@ is_for_verifying(const cJSON *key)
 
 /* 1: taken; 0: not for us; -1: damaged, `*member` and `*must` say how. */
 static int
-take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
+ngx_oscp_jwk_take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
     const char **must)
 {
     size_t                      i;
     const char                 *kid, *alg;
     ngx_oscp_jwk_t             *key = &set->keys[set->n];
-    const ngx_oscp_jwk_kind_t  *kind = kind_of(json);
+    const ngx_oscp_jwk_kind_t  *kind = ngx_oscp_jwk_kind(json);
 
-    *member = mistyped(json);
+    *member = ngx_oscp_jwk_mistyped(json);
     if (*member) {
         *must = "must be of the type that RFC 7517 says";
         return -1;
     }
 
-    if (kind == NULL || !is_for_verifying(json)) {
+    if (kind == NULL || !ngx_oscp_jwk_verifies(json)) {
         return 0;
     }
 
-    alg = string_member(json, "alg");
+    alg = ngx_oscp_jwk_string(json, "alg");
     key->alg = alg ? ngx_oscp_jwk_algorithm(alg, strlen(alg)) : kind->first;
     if (key->alg != kind->first && key->alg != kind->second) {
         return 0;
     }
 
-    kid = string_member(json, "kid");
+    kid = ngx_oscp_jwk_string(json, "kid");
     *member = "kid";
     if (kid && (kid[0] == '\0' || strlen(kid) > NGX_OSCP_JWK_KID_MAX)) {
         *must = "must be 1 to 128 bytes";
         return -1;
     }
+
     for (i = 0; kid && i < set->n; i++) {
         if (set->keys[i].alg == key->alg
             && strcmp(set->keys[i].kid, kid) == 0)
@@ -434,11 +451,12 @@ take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
             return -1;
         }
     }
+
     strcpy(key->kid, kid ? kid : "");
 
     key->pkey = kind->make(json, member);
     if (key->pkey == NULL) {
-        *must = kind->make == make_rsa
+        *must = kind->make == ngx_oscp_jwk_make_rsa
                 ? "must be base64url of an RSA key of 2048 to 8192 bits"
                 : "must be base64url of 32 bytes, of a point on the curve";
         return -1;
@@ -450,7 +468,8 @@ take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
 
 
 static int
-take_all(ngx_oscp_jwks_t *set, const cJSON *root, oscp_error_t *err)
+ngx_oscp_jwk_take_all(ngx_oscp_jwks_t *set, const cJSON *root,
+    oscp_error_t *err)
 {
     int           index = 0;
     char          path[64];
@@ -462,6 +481,7 @@ take_all(ngx_oscp_jwks_t *set, const cJSON *root, oscp_error_t *err)
         oscp_error_set(err, OSCP_ERR_SCHEMA, "$.keys", "must be a list");
         return -1;
     }
+
     if (cJSON_GetArraySize(keys) > NGX_OSCP_JWKS_KEYS_MAX) {
         oscp_error_set(err, OSCP_ERR_LIMIT, "$.keys",
                        "must have at most %d keys", NGX_OSCP_JWKS_KEYS_MAX);
@@ -469,11 +489,12 @@ take_all(ngx_oscp_jwks_t *set, const cJSON *root, oscp_error_t *err)
     }
 
     cJSON_ArrayForEach(key, keys) {
-        if (take(set, key, &member, &must) < 0) {
+        if (ngx_oscp_jwk_take(set, key, &member, &must) < 0) {
             snprintf(path, sizeof(path), "$.keys[%d].%s", index, member);
             oscp_error_set(err, OSCP_ERR_SCHEMA, path, "%s", must);
             return -1;
         }
+
         index++;
     }
 
@@ -512,7 +533,7 @@ ngx_oscp_jwks_read(const char *json, size_t len, oscp_error_t *err)
         free(set);
         set = NULL;
 
-    } else if (take_all(set, root, err) != 0) {
+    } else if (ngx_oscp_jwk_take_all(set, root, err) != 0) {
         ngx_oscp_jwks_free(set);
         set = NULL;
     }
@@ -570,12 +591,14 @@ ngx_oscp_jwks_find(const ngx_oscp_jwks_t *set, ngx_oscp_jwa_t alg,
             {
                 return key->pkey;
             }
+
             continue;
         }
 
         if (only) {
             return NULL;
         }
+
         only = key->pkey;
     }
 

@@ -36,9 +36,9 @@ typedef struct {
     size_t           signed_len;   /* of "header.payload" */
     ngx_oscp_jwa_t   alg;
     char             kid[NGX_OSCP_JWK_KID_MAX + 1];
-} parts_t;
+} ngx_oscp_jwt_parts_t;
 
-static const char *const  reasons[] = {
+static const char *const  ngx_oscp_jwt_reasons[] = {
     [NGX_OSCP_JWT_OK] = "valid",
     [NGX_OSCP_JWT_MALFORMED] = "malformed",
     [NGX_OSCP_JWT_OVERSIZED] = "oversized",
@@ -60,12 +60,12 @@ static const char *const  reasons[] = {
 const char *
 ngx_oscp_jwt_reason(ngx_oscp_jwt_result_t result)
 {
-    return reasons[result];
+    return ngx_oscp_jwt_reasons[result];
 }
 
 
 static const char *
-text_of(const cJSON *object, const char *name)
+ngx_oscp_jwt_text(const cJSON *object, const char *name)
 {
     return cJSON_GetStringValue(
                cJSON_GetObjectItemCaseSensitive(object, name));
@@ -74,7 +74,7 @@ text_of(const cJSON *object, const char *name)
 
 /* A JSON object from its base64url form; NULL when it is none. */
 static cJSON *
-decode_object(const char *text, size_t len)
+ngx_oscp_jwt_decode(const char *text, size_t len)
 {
     int             n;
     cJSON          *json = NULL;
@@ -104,7 +104,7 @@ decode_object(const char *text, size_t len)
 
 /* A string member: 1 and the text, 0 when absent, -1 when it is no string. */
 static int
-member_of(const cJSON *object, const char *name, const char **text)
+ngx_oscp_jwt_member(const cJSON *object, const char *name, const char **text)
 {
     const cJSON  *value = cJSON_GetObjectItemCaseSensitive(object, name);
 
@@ -116,7 +116,7 @@ member_of(const cJSON *object, const char *name, const char **text)
 
 /* "at+jwt", "JWT" or "application/at+jwt", in any case. */
 static int
-type_allowed(const char *typ)
+ngx_oscp_jwt_type_allowed(const char *typ)
 {
     static const char *const  types[] = {
         "JWT", "at+jwt", "application/at+jwt"
@@ -135,21 +135,21 @@ type_allowed(const char *typ)
 
 
 static ngx_oscp_jwt_result_t
-read_header(parts_t *p)
+ngx_oscp_jwt_read_header(ngx_oscp_jwt_parts_t *p)
 {
     int                     typ_given, kid_given;
     cJSON                  *json;
     const char             *alg, *kid, *typ;
     ngx_oscp_jwt_result_t   rc = NGX_OSCP_JWT_OK;
 
-    json = decode_object(p->header, p->header_len);
+    json = ngx_oscp_jwt_decode(p->header, p->header_len);
     if (json == NULL) {
         return NGX_OSCP_JWT_MALFORMED;
     }
 
-    alg = text_of(json, "alg");
-    typ_given = member_of(json, "typ", &typ);
-    kid_given = member_of(json, "kid", &kid);
+    alg = ngx_oscp_jwt_text(json, "alg");
+    typ_given = ngx_oscp_jwt_member(json, "typ", &typ);
+    kid_given = ngx_oscp_jwt_member(json, "kid", &kid);
     p->alg = alg ? ngx_oscp_jwk_algorithm(alg, strlen(alg))
                  : NGX_OSCP_JWA_NONE;
     p->kid[0] = '\0';
@@ -160,7 +160,7 @@ read_header(parts_t *p)
     } else if (cJSON_GetObjectItemCaseSensitive(json, "crit")) {
         rc = NGX_OSCP_JWT_CRITICAL;
 
-    } else if (typ_given && (typ == NULL || !type_allowed(typ))) {
+    } else if (typ_given && (typ == NULL || !ngx_oscp_jwt_type_allowed(typ))) {
         rc = NGX_OSCP_JWT_TYPE;
 
     } else if (kid_given && (kid == NULL || kid[0] == '\0'
@@ -173,12 +173,13 @@ read_header(parts_t *p)
     }
 
     cJSON_Delete(json);
+
     return rc;
 }
 
 
 static ngx_oscp_jwt_result_t
-split(const char *token, size_t len, parts_t *p)
+ngx_oscp_jwt_split(const char *token, size_t len, ngx_oscp_jwt_parts_t *p)
 {
     int          n;
     const char  *first, *second, *end = token + len;
@@ -191,6 +192,7 @@ split(const char *token, size_t len, parts_t *p)
     if (first == NULL) {
         return NGX_OSCP_JWT_MALFORMED;
     }
+
     second = memchr(first + 1, '.', (size_t) (end - first - 1));
     if (second == NULL) {
         return NGX_OSCP_JWT_MALFORMED;
@@ -207,15 +209,16 @@ split(const char *token, size_t len, parts_t *p)
     if (n < 0) {
         return NGX_OSCP_JWT_MALFORMED;
     }
+
     p->signature_len = (size_t) n;
 
-    return read_header(p);
+    return ngx_oscp_jwt_read_header(p);
 }
 
 
 /* JWS has r and s side by side (RFC 7518, section 3.4), OpenSSL wants DER. */
 static int
-es256_to_der(const parts_t *p, unsigned char *der)
+ngx_oscp_jwt_es256_to_der(const ngx_oscp_jwt_parts_t *p, unsigned char *der)
 {
     int             n = -1;
     BIGNUM         *r, *s;
@@ -238,12 +241,14 @@ es256_to_der(const parts_t *p, unsigned char *der)
     }
 
     ECDSA_SIG_free(sig);
+
     return n;
 }
 
 
 static int
-signature_holds(const char *token, const parts_t *p, EVP_PKEY *pkey)
+ngx_oscp_jwt_signature_holds(const char *token, const ngx_oscp_jwt_parts_t *p,
+    EVP_PKEY *pkey)
 {
     int                   n, ok;
     EVP_MD_CTX           *ctx;
@@ -257,10 +262,11 @@ signature_holds(const char *token, const parts_t *p, EVP_PKEY *pkey)
         md = NULL;
 
     } else if (p->alg == NGX_OSCP_JWA_ES256) {
-        n = es256_to_der(p, der);
+        n = ngx_oscp_jwt_es256_to_der(p, der);
         if (n < 0) {
             return 0;
         }
+
         signature = der;
         len = (size_t) n;
     }
@@ -288,7 +294,7 @@ signature_holds(const char *token, const parts_t *p, EVP_PKEY *pkey)
 
 /* 1 and whole seconds, 0 when absent, -1 when it is no usable number. */
 static int
-seconds_of(const cJSON *claims, const char *name, int64_t *seconds)
+ngx_oscp_jwt_seconds(const cJSON *claims, const char *name, int64_t *seconds)
 {
     const cJSON  *value = cJSON_GetObjectItemCaseSensitive(claims, name);
 
@@ -308,7 +314,7 @@ seconds_of(const cJSON *claims, const char *name, int64_t *seconds)
 
 
 static int
-audience_matches(const cJSON *claims, const char *audience)
+ngx_oscp_jwt_audience_matches(const cJSON *claims, const char *audience)
 {
     const cJSON  *item, *aud = cJSON_GetObjectItemCaseSensitive(claims, "aud");
 
@@ -332,7 +338,7 @@ audience_matches(const cJSON *claims, const char *audience)
 
 /* 1 when the `len` bytes at `word` are one of the words of `list`. */
 static int
-word_in(const char *list, const char *word, size_t len)
+ngx_oscp_jwt_word_in(const char *list, const char *word, size_t len)
 {
     size_t  n;
 
@@ -342,6 +348,7 @@ word_in(const char *list, const char *word, size_t len)
         if (n == len && n && memcmp(list, word, n) == 0) {
             return 1;
         }
+
         list += n;
     }
 
@@ -350,17 +357,21 @@ word_in(const char *list, const char *word, size_t len)
 
 
 static int
-scope_has(const cJSON *claims, const char *word, size_t len)
+ngx_oscp_jwt_scope_has(const cJSON *claims, const char *word, size_t len)
 {
-    const char   *list = text_of(claims, "scope");
+    const char   *list = ngx_oscp_jwt_text(claims, "scope");
     const cJSON  *item, *scp = cJSON_GetObjectItemCaseSensitive(claims, "scp");
 
-    if (list && word_in(list, word, len)) {
+    if (list && ngx_oscp_jwt_word_in(list, word, len)) {
         return 1;
     }
-    if (cJSON_IsString(scp) && word_in(scp->valuestring, word, len)) {
+
+    if (cJSON_IsString(scp)
+        && ngx_oscp_jwt_word_in(scp->valuestring, word, len))
+    {
         return 1;
     }
+
     if (!cJSON_IsArray(scp)) {
         return 0;
     }
@@ -378,16 +389,17 @@ scope_has(const cJSON *claims, const char *word, size_t len)
 
 
 static int
-scopes_match(const cJSON *claims, const char *wanted)
+ngx_oscp_jwt_scopes_match(const cJSON *claims, const char *wanted)
 {
     size_t  n;
 
     while (*wanted) {
         wanted += strspn(wanted, " ");
         n = strcspn(wanted, " ");
-        if (n && !scope_has(claims, wanted, n)) {
+        if (n && !ngx_oscp_jwt_scope_has(claims, wanted, n)) {
             return 0;
         }
+
         wanted += n;
     }
 
@@ -396,19 +408,19 @@ scopes_match(const cJSON *claims, const char *wanted)
 
 
 static ngx_oscp_jwt_result_t
-check_claims(const cJSON *claims, const ngx_oscp_jwt_expect_t *e,
+ngx_oscp_jwt_check_claims(const cJSON *claims, const ngx_oscp_jwt_expect_t *e,
     int64_t *expires_s)
 {
     int64_t      exp = 0, nbf = 0;
     const char  *text;
 
-    if (seconds_of(claims, "exp", &exp) != 1
+    if (ngx_oscp_jwt_seconds(claims, "exp", &exp) != 1
         || e->now_s - e->leeway_s >= exp)
     {
         return NGX_OSCP_JWT_EXPIRED;
     }
 
-    switch (seconds_of(claims, "nbf", &nbf)) {
+    switch (ngx_oscp_jwt_seconds(claims, "nbf", &nbf)) {
     case -1:
         return NGX_OSCP_JWT_NOT_YET;
     case 1:
@@ -420,21 +432,21 @@ check_claims(const cJSON *claims, const ngx_oscp_jwt_expect_t *e,
         break;
     }
 
-    text = text_of(claims, "iss");
+    text = ngx_oscp_jwt_text(claims, "iss");
     if (e->issuer && (text == NULL || strcmp(text, e->issuer) != 0)) {
         return NGX_OSCP_JWT_ISSUER;
     }
 
-    if (e->audience && !audience_matches(claims, e->audience)) {
+    if (e->audience && !ngx_oscp_jwt_audience_matches(claims, e->audience)) {
         return NGX_OSCP_JWT_AUDIENCE;
     }
 
-    text = text_of(claims, "client_id");
+    text = ngx_oscp_jwt_text(claims, "client_id");
     if (e->client_id && (text == NULL || strcmp(text, e->client_id) != 0)) {
         return NGX_OSCP_JWT_CLIENT;
     }
 
-    if (e->scope && !scopes_match(claims, e->scope)) {
+    if (e->scope && !ngx_oscp_jwt_scopes_match(claims, e->scope)) {
         return NGX_OSCP_JWT_SCOPE;
     }
 
@@ -447,19 +459,20 @@ check_claims(const cJSON *claims, const ngx_oscp_jwt_expect_t *e,
 
 
 static ngx_oscp_jwt_result_t
-check_payload(const parts_t *p, const ngx_oscp_jwt_expect_t *expect,
-    int64_t *expires_s)
+ngx_oscp_jwt_check_payload(const ngx_oscp_jwt_parts_t *p,
+    const ngx_oscp_jwt_expect_t *expect, int64_t *expires_s)
 {
     cJSON                  *claims;
     ngx_oscp_jwt_result_t   rc;
 
-    claims = decode_object(p->payload, p->payload_len);
+    claims = ngx_oscp_jwt_decode(p->payload, p->payload_len);
     if (claims == NULL) {
         return NGX_OSCP_JWT_MALFORMED;
     }
 
-    rc = check_claims(claims, expect, expires_s);
+    rc = ngx_oscp_jwt_check_claims(claims, expect, expires_s);
     cJSON_Delete(claims);
+
     return rc;
 }
 
@@ -468,11 +481,11 @@ ngx_oscp_jwt_result_t
 ngx_oscp_jwt_verify(const char *token, size_t len, const ngx_oscp_jwks_t *set,
     const ngx_oscp_jwt_expect_t *expect, int64_t *expires_s)
 {
-    parts_t                 p;
     EVP_PKEY               *pkey;
+    ngx_oscp_jwt_parts_t    p;
     ngx_oscp_jwt_result_t   rc;
 
-    rc = split(token, len, &p);
+    rc = ngx_oscp_jwt_split(token, len, &p);
     if (rc != NGX_OSCP_JWT_OK) {
         return rc;
     }
@@ -486,16 +499,16 @@ ngx_oscp_jwt_verify(const char *token, size_t len, const ngx_oscp_jwks_t *set,
         return NGX_OSCP_JWT_KEY;
     }
 
-    if (!signature_holds(token, &p, pkey)) {
+    if (!ngx_oscp_jwt_signature_holds(token, &p, pkey)) {
         return NGX_OSCP_JWT_SIGNATURE;
     }
 
-    return check_payload(&p, expect, expires_s);
+    return ngx_oscp_jwt_check_payload(&p, expect, expires_s);
 }
 
 
 static int
-hex_digit(char c)
+ngx_oscp_jwt_hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -520,11 +533,12 @@ ngx_oscp_jwt_key_parse(const char *line, size_t len, ngx_oscp_jwt_key_t *key)
 
     memset(key, 0, sizeof(*key));
     for (i = 0; i < len; i++) {
-        value = hex_digit(line[i]);
+        value = ngx_oscp_jwt_hex_digit(line[i]);
         if (value < 0) {
             OPENSSL_cleanse(key, sizeof(*key));
             return -1;
         }
+
         key->secret[i / 2] = (unsigned char) (key->secret[i / 2] << 4 | value);
     }
 
@@ -542,7 +556,7 @@ ngx_oscp_jwt_key_parse(const char *line, size_t len, ngx_oscp_jwt_key_t *key)
 
 
 static int
-hmac(const ngx_oscp_jwt_key_t *key, const char *text, size_t len,
+ngx_oscp_jwt_hmac(const ngx_oscp_jwt_key_t *key, const char *text, size_t len,
     unsigned char *mac)
 {
     unsigned  n = 0;
@@ -558,12 +572,13 @@ ngx_oscp_jwt_verify_own(const char *token, size_t len,
     const ngx_oscp_jwt_key_t *keys, size_t n,
     const ngx_oscp_jwt_expect_t *expect, int64_t *expires_s)
 {
+    int                    holds;
     size_t                 i;
-    parts_t                p;
     unsigned char          mac[SHA256_DIGEST_LENGTH];
+    ngx_oscp_jwt_parts_t   p;
     ngx_oscp_jwt_result_t  rc;
 
-    rc = split(token, len, &p);
+    rc = ngx_oscp_jwt_split(token, len, &p);
     if (rc != NGX_OSCP_JWT_OK) {
         return rc;
     }
@@ -577,18 +592,23 @@ ngx_oscp_jwt_verify_own(const char *token, size_t len,
             break;
         }
     }
+
     if (i == n) {
         return NGX_OSCP_JWT_KEY;
     }
 
-    if (!hmac(&keys[i], token, p.signed_len, mac)
-        || p.signature_len != sizeof(mac)
-        || CRYPTO_memcmp(mac, p.signature, sizeof(mac)) != 0)
-    {
+    holds = ngx_oscp_jwt_hmac(&keys[i], token, p.signed_len, mac)
+            && p.signature_len == sizeof(mac)
+            && CRYPTO_memcmp(mac, p.signature, sizeof(mac)) == 0;
+
+    /* It would make any token a good one. */
+    OPENSSL_cleanse(mac, sizeof(mac));
+
+    if (!holds) {
         return NGX_OSCP_JWT_SIGNATURE;
     }
 
-    return check_payload(&p, expect, expires_s);
+    return ngx_oscp_jwt_check_payload(&p, expect, expires_s);
 }
 
 
@@ -607,6 +627,7 @@ ngx_oscp_jwt_sign(const ngx_oscp_jwt_claims_t *c,
     if (n < 0 || (size_t) n >= sizeof(header)) {
         return 0;
     }
+
     used = (size_t) n;
 
     n = snprintf(payload, sizeof(payload),
@@ -634,11 +655,12 @@ ngx_oscp_jwt_sign(const ngx_oscp_jwt_claims_t *c,
     used += ngx_oscp_jwk_encode((unsigned char *) payload, (size_t) n,
                                 buf + used);
 
-    if (!hmac(key, buf, used, mac)) {
+    if (!ngx_oscp_jwt_hmac(key, buf, used, mac)) {
         return 0;
     }
 
     buf[used++] = '.';
     used += ngx_oscp_jwk_encode(mac, sizeof(mac), buf + used);
+
     return used;
 }
