@@ -10,6 +10,7 @@ use warnings;
 
 use FindBin qw($Bin);
 use JSON::PP qw(encode_json);
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -236,6 +237,28 @@ subtest 'what is wrong around it' => sub {
         at(-30));
     $redis->command('SADD', $direct->key('incidents'), 'i1');
     says($ctl->text('explain', 'depot-1'), open => qr/i1, open since \d/);
+};
+
+subtest 'local time' => sub {
+    local $ENV{TZ} = 'NZST-12NZDT,M9.5.0,M4.1.0/3';
+    POSIX::tzset();
+    my $there = OSCP::Ctl->of($direct, env => { TZ => $ENV{TZ} });
+    my $soon = int($now) + 400;
+    my $day = POSIX::strftime('%F', localtime $soon);
+    my $clock = POSIX::strftime('%T', localtime $soon);
+    my $utc = OSCP::Direct::at($soon);
+    is($there->json('explain', 'depot-1', '--at', $_)->{at}, $utc, "$_ is read")
+        for "$day $clock", "${day}T$clock", $utc, $utc =~ s/Z/+00:00/r;
+    SKIP: {
+        skip 'it is tomorrow then', 1 if $day ne POSIX::strftime('%F',
+            localtime);
+        is($there->json('explain', 'depot-1', '--at', $clock)->{at}, $utc,
+            "$clock is read");
+    }
+    like($there->text('explain', 'depot-1', '--at', $utc),
+        qr/^depot-1 at $day $clock NZ[SD]T, in /, 'and told');
+    delete local $ENV{TZ};
+    POSIX::tzset();
 };
 
 subtest 'which scope' => sub {

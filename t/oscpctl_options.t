@@ -52,7 +52,7 @@ subtest 'a wrong command line' => sub {
         [['connect', 'a', '--timeout', '0s'], qr/--timeout must be a time/],
         [['connect', 'a', '--timeout', '2d'], qr/--timeout must be a time/],
         [['connect', 'a', '--by', ''], qr/--by must be a name/],
-        [['connect', 'a', '--by', 'x' x 64], qr/--by must be a name/],
+        [['connect', 'a', '--by', 'x' x 65], qr/--by must be a name/],
         [['connect', 'a', '--by', "a\nb"], qr/--by must be a name/],
         [['connect', 'a', '--reason', "\e[2J"], qr/--reason must be one line/],
         [['connect', 'a', '--reason', 'x' x 501], qr/--reason must be/],

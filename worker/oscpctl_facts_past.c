@@ -53,7 +53,7 @@ facts_compare(struct worker_ctl_facts *f, const struct worker_ctl_past *past)
                           : "no circuit",
                           oscp_mode_name(r->decision.mode),
                           oscp_reason_name(r->decision.reason),
-                          worker_ctl_text_time(r->at_ms, f->now_ms, at));
+                          worker_ctl_text_time(r->at_ms, f->at_ms, at));
 }
 
 

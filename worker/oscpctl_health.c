@@ -53,7 +53,7 @@ health_value(struct worker_ctl_facts *f, double stored)
 
     worker_ctl_facts_note(f, "The site still reads %s, written %s; the rules "
                           "give %s now.", worker_ctl_text_power(stored, what),
-                          worker_ctl_text_time(updated, f->now_ms, at),
+                          worker_ctl_text_time(updated, f->at_ms, at),
                           worker_ctl_text_power(wanted, should));
 }
 
@@ -79,7 +79,7 @@ health_stale(struct worker_ctl_facts *f)
     worker_ctl_facts_note(f, "What the site reads is out of date: it was valid "
                           "until %s.  A site that keeps to the contract has "
                           "gone to its safe default%s%s by itself.",
-                          worker_ctl_text_time(valid, f->now_ms, at),
+                          worker_ctl_text_time(valid, f->at_ms, at),
                           *safe ? " of " : "", safe);
 }
 
@@ -127,7 +127,7 @@ worker_ctl_health_link(struct worker_buffer *b,
 
     if (f->state_since_ms != OSCP_TIME_NONE) {
         worker_buffer_format(b, " since %s",
-                             worker_ctl_text_time(f->state_since_ms, f->now_ms,
+                             worker_ctl_text_time(f->state_since_ms, f->at_ms,
                                                   at));
     }
 
@@ -159,7 +159,7 @@ worker_ctl_health_worker(struct worker_buffer *b,
                                                           "valid_until"));
     if (f->circuit != NULL && valid != OSCP_TIME_NONE) {
         worker_buffer_format(b, "  What the site reads is valid until %s.",
-                             worker_ctl_text_time(valid, f->now_ms, at));
+                             worker_ctl_text_time(valid, f->at_ms, at));
     }
 }
 
@@ -178,5 +178,5 @@ worker_ctl_health_incident(struct worker_buffer *b,
 
     opened = f->incident->opened_ms;
     worker_buffer_format(b, "%s, open since %s.", f->incident->id,
-                         worker_ctl_text_time(opened, f->now_ms, at));
+                         worker_ctl_text_time(opened, f->at_ms, at));
 }

@@ -190,7 +190,7 @@ options_command(struct worker_ctl_options *o, int option, const char *value,
     case OPTION_BY:
         *used |= WORKER_CTL_TAKES_SEND;
         if (*value == '\0' || options_audit(value, sizeof(o->by) - 1) == -1) {
-            return options_wrong("--by must be a name of up to 63 bytes, not",
+            return options_wrong("--by must be a name of up to 64 bytes, not",
                                  value);
         }
         snprintf(o->by, sizeof(o->by), "%s", value);

@@ -43,7 +43,7 @@ struct worker_ctl_options {
     unsigned                          lines;     /* or WORKER_CTL_LINES_ALL */
     int64_t                           timeout_ms;
     oscp_ms_t                         at_ms;     /* NONE: now */
-    char                              by[64];
+    char                              by[65];
     const char                       *reason;    /* "" when none */
 };
 

@@ -23,7 +23,7 @@ rule_told(struct worker_buffer *b, const struct worker_ctl_facts *f,
 
     worker_buffer_format(b, " by %s at %s%s%s",
                          *told->by ? told->by : "somebody",
-                         worker_ctl_text_time(told->at_ms, f->now_ms, at),
+                         worker_ctl_text_time(told->at_ms, f->at_ms, at),
                          *told->why ? ": " : "", told->why);
 }
 
@@ -98,7 +98,7 @@ rule_link(struct worker_buffer *b, const struct worker_ctl_facts *f,
     if (f->state_known && f->state_since_ms != OSCP_TIME_NONE) {
         worker_buffer_format(b, " (%s since %s%s%s)",
                              oscp_state_name(f->state),
-                             worker_ctl_text_time(f->state_since_ms, f->now_ms,
+                             worker_ctl_text_time(f->state_since_ms, f->at_ms,
                                                   at),
                              *f->told.why ? ": " : "", f->told.why);
     }
@@ -157,7 +157,7 @@ rule_message(struct worker_buffer *b, const struct worker_ctl_facts *f,
     if (f->received_ms[direction] != OSCP_TIME_NONE) {
         worker_buffer_format(b, ", received from %s at %s", f->conn,
                              worker_ctl_text_time(f->received_ms[direction],
-                                                  f->now_ms, at));
+                                                  f->at_ms, at));
     } else {
         worker_buffer_format(b, " from %s (when it was received is not in the "
                              "audit any more)", f->conn);
@@ -174,7 +174,7 @@ rule_block(struct worker_buffer *b, const struct worker_ctl_facts *f,
     const oscp_limit_t     *limit = &f->decision.limits[direction];
     const oscp_capacity_t  *block = &f->blocks[direction];
 
-    worker_ctl_text_time(limit->from_ms, f->now_ms, from);
+    worker_ctl_text_time(limit->from_ms, f->at_ms, from);
 
     if (!block->covered) {
         worker_buffer_format(b, "the block that begins at %s", from);
@@ -182,11 +182,11 @@ rule_block(struct worker_buffer *b, const struct worker_ctl_facts *f,
     } else if (block->lane != OSCP_LANE_TOTAL) {
         worker_buffer_format(b, "the sum of the single phases' blocks from %s "
                              "to %s", from,
-                             worker_ctl_text_time(block->until_ms, f->now_ms,
+                             worker_ctl_text_time(block->until_ms, f->at_ms,
                                                   until));
     } else {
         worker_buffer_format(b, "the block from %s to %s", from,
-                             worker_ctl_text_time(block->until_ms, f->now_ms,
+                             worker_ctl_text_time(block->until_ms, f->at_ms,
                                                   until));
     }
 

@@ -215,7 +215,7 @@ story_since(const struct worker_ctl_facts *f, struct worker_buffer *b)
 
     if (f->since_ms != OSCP_TIME_NONE) {
         worker_buffer_format(b, "%s (for %s)%s.",
-                             worker_ctl_text_time(f->since_ms, f->now_ms, at),
+                             worker_ctl_text_time(f->since_ms, f->at_ms, at),
                              worker_ctl_text_span(f->at_ms - f->since_ms, span),
                              story_when(f));
     }
@@ -232,7 +232,7 @@ story_next(const struct worker_ctl_facts *f, struct worker_buffer *b)
     if (f->removed_ms != OSCP_TIME_NONE) {
         worker_buffer_format(b, "%s: the group was removed from the "
                              "configuration.",
-                             worker_ctl_text_time(f->removed_ms, f->now_ms,
+                             worker_ctl_text_time(f->removed_ms, f->at_ms,
                                                   at));
         return;
     }
@@ -244,7 +244,7 @@ story_next(const struct worker_ctl_facts *f, struct worker_buffer *b)
     }
 
     worker_buffer_format(b, "%s (%s%s%s): ",
-                         worker_ctl_text_time(f->next.at_ms, f->now_ms, at),
+                         worker_ctl_text_time(f->next.at_ms, f->at_ms, at),
                          past ? "" : "in ",
                          worker_ctl_text_span(f->next.at_ms
                                               - (past ? f->at_ms : f->now_ms),
@@ -275,7 +275,7 @@ story_otherwise(const struct worker_ctl_facts *f, struct worker_buffer *b)
 
     if (f->state == OSCP_STATE_ONLINE) {
         worker_buffer_format(b, "if no heartbeat comes until %s: ",
-                             worker_ctl_text_time(f->otherwise.at_ms, f->now_ms,
+                             worker_ctl_text_time(f->otherwise.at_ms, f->at_ms,
                                                   at));
     } else {
         worker_buffer_text(b, "if the link were back now: ");
