@@ -24,6 +24,8 @@ static ngx_int_t ngx_oscp_redis_transmit(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args);
 static void ngx_oscp_redis_reply(redisAsyncContext *ac, void *reply,
     void *data);
+static void ngx_oscp_redis_part_reply(redisAsyncContext *ac, void *reply,
+    void *data);
 
 static void ngx_oscp_redis_close(ngx_oscp_redis_t *redis, const char *reason);
 static void ngx_oscp_redis_detached(void *data, const redisAsyncContext *ac);
@@ -281,14 +283,37 @@ ngx_oscp_redis_send_part(ngx_oscp_redis_t *redis,
 {
     if (redis->state != NGX_OSCP_REDIS_READY
         || redis->event.ac == NULL
-        || redisAsyncCommandArgv(redis->event.ac, NULL, NULL, args->n,
-                                 args->values, args->lens)
+        || redisAsyncCommandArgv(redis->event.ac, ngx_oscp_redis_part_reply,
+                                 redis, args->n, args->values, args->lens)
            != REDIS_OK)
     {
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Why a transaction was discarded is said here alone: its own reply tells only
+ * that it was.
+ */
+static void
+ngx_oscp_redis_part_reply(redisAsyncContext *ac, void *reply, void *data)
+{
+    redisReply        *r = reply;
+    ngx_oscp_redis_t  *redis = data;
+
+    if (r == NULL || r->type != REDIS_REPLY_ERROR
+        || ngx_time() == redis->complained)
+    {
+        return;
+    }
+
+    redis->complained = ngx_time();
+    ngx_log_error(NGX_LOG_ERR, redis->log, 0,
+                  "oscp: Redis refused a command: \"%*s\"", (size_t) r->len,
+                  r->str);
 }
 
 

@@ -99,6 +99,7 @@ struct ngx_oscp_redis_s {
     ngx_uint_t                    host;     /* which address is next */
     ngx_uint_t                    stopped;
     ngx_uint_t                    failed;   /* attempts since it was READY */
+    time_t                        complained;   /* of a refused command */
     char                          reason[NGX_OSCP_REDIS_REASON_SIZE];
 
     ngx_oscp_redis_step_t         steps[NGX_OSCP_REDIS_STEPS_MAX];
@@ -138,7 +139,7 @@ ngx_int_t ngx_oscp_redis_send(ngx_oscp_redis_t *redis,
 
 /*
  * A command inside a transaction: nobody waits for its own reply, which EXEC's
- * repeats.  Returns as ngx_oscp_redis_send().
+ * repeats; an error is logged.  Returns as ngx_oscp_redis_send().
  */
 ngx_int_t ngx_oscp_redis_send_part(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_args_t *args);

@@ -214,6 +214,15 @@ sub clients {
         split /\n/, $self->redis->command('CLIENT', 'LIST');
 }
 
+# Reloads, and waits until no worker of before is left.
+sub reload {
+    my ($self) = @_;
+    my @old = $self->nginx->children;
+
+    return $self->nginx->reload
+        && wait_for(sub { !grep { kill 0, $_ } @old }, 10);
+}
+
 # Waits until every worker of nginx has connected to Redis.
 sub ready {
     my ($self) = @_;

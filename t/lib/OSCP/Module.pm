@@ -71,8 +71,9 @@ sub set_up {
     $ENV{TEST_NGINX_OSCP_DIR} = $dir;
     $ENV{TEST_NGINX_OSCP_REDIS} = $redis->socket;
     $ENV{TEST_NGINX_WORKER_USER} //= 'root' if $> == 0;
+    # nginx itself takes a variable NGINX for a list of inherited sockets.
     $ENV{TEST_NGINX_BINARY} = wrapper($ENV{TEST_NGINX_BINARY}
-        // '/usr/sbin/nginx');
+        // delete $ENV{NGINX} // '/usr/sbin/nginx');
     $ENV{TEST_NGINX_TIMEOUT} //= 10;
     return;
 }
