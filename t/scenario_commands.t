@@ -118,11 +118,29 @@ subtest 'a connection out of service' => sub {
     ok(wait_for(sub { (() = $stack->worker->log_text =~ /running/g) == 3 }),
         'another worker, a reload');
     is($stack->connection->{state}, 'disabled', 'do not enable it');
+    is($stack->operate('enable', group => 'DEPOT01'), 'unchanged: DEPOT01 is '
+        . 'enabled already, but the connection is disabled', 'its group');
     is($stack->operate('enable'), 'done: vector is enabled', 'enabled again');
     is($stack->connection->{state}, 'offline', 'offline, as it must be');
     # What was kept is known, and not online is yellow.
     is_circuit($_, 'safe_default', 60000) for 1, 2;
     ok($stack->go_online(30), 'online');
+    is_circuit(1, 'oscp', 100000);
+};
+
+subtest 'both out of service and disconnected' => sub {
+    is($stack->operate('disable') =~ s/:.*//r, 'done', 'disable');
+    is($stack->operate('disconnect') =~ s/:.*//r, 'done', 'disconnect');
+    is($stack->connection->{state}, 'disabled', 'disabled');
+    is_deeply($stack->redis->command('KEYS', '*:forecast:*'), [],
+        'what was kept is gone');
+    is($stack->operate('enable'), 'done: vector is enabled, and still '
+        . 'disconnected', 'enable');
+    is($stack->connection->{state}, 'disconnected', 'disconnected');
+    is(forecast('DEPOT01', 100), 403, 'and refused');
+    is($stack->operate('connect') =~ s/:.*//r, 'done', 'connect');
+    ok($stack->wait_state('online'), 'online');
+    is(forecast("DEPOT0$_", 100), 204, "forecast for DEPOT0$_") for 1, 2;
     is_circuit(1, 'oscp', 100000);
 };
 
@@ -141,8 +159,8 @@ subtest 'while no worker runs' => sub {
     is("@outcomes", 'done done done done done refused', 'in their order');
     is($stack->group("DEPOT0$_")->{enabled}, $_ == 1 ? 1 : 0, "DEPOT0$_")
         for 1, 2;
-    ok(wait_for(sub { $cp->records(dir => 'in', message => 'handshake') }, 5),
-        'the handshake that was commanded is sent at once');
+    ok(wait_for(sub { (() = $cp->records(dir => 'in', message => 'handshake'))
+        == 2 }, 5), 'the handshake that was commanded is sent at once');
     is($stack->redis->command('XLEN', $stack->key('cmd')), 0, 'all settled');
     ok($stack->wait_state('online'), 'online');
 };

@@ -243,16 +243,32 @@ command_tell(struct command *c, const struct command_op *op,
 }
 
 
+/* What was wanted is done, and is not all that stands in the way. */
+static void
+command_add(struct command *c, const char *text)
+{
+    size_t  len = strlen(c->text);
+
+    snprintf(c->text + len, sizeof(c->text) - len, "%s", text);
+}
+
+
 static void
 command_group(struct command *c, const struct command_op *op)
 {
-    int  on = op->kind == OSCP_EV_ENABLE;
+    int          on = op->kind == OSCP_EV_ENABLE;
+    const char  *closed;
 
     if (worker_group_enable(c->group, on)) {
         command_tell(c, op, NULL);
 
     } else {
         command_tell(c, op, on ? "is enabled already" : "is disabled already");
+    }
+
+    if (on && !worker_connection_open(c->conn, &closed)) {
+        command_add(c, ", but ");
+        command_add(c, closed);
     }
 
     command_event(c);
@@ -273,6 +289,10 @@ command_connection(struct command *c, const struct command_op *op)
     } else {
         command_tell(c, op, result.outcome == OSCP_OUTCOME_DONE ? NULL
                                                                 : result.why);
+    }
+
+    if (op->kind == OSCP_EV_ENABLE && result.after == OSCP_STATE_DISCONNECTED) {
+        command_add(c, ", and still disconnected");
     }
 
     command_event(c);

@@ -26,7 +26,7 @@ worker_notice_write(struct worker_context *ctx,
                                        .conn = notice->conn,
                                        .group = notice->group };
 
-    worker_log(WORKER_LOG_INFO, &about, "%s: %s",
+    worker_log(WORKER_LOG_INFO, &about, "notification (%s): %s",
                oscp_severity_name(notice->severity), notice->title);
 
     worker_commit_begin(c, "XADD", worker_context_key(ctx, key, "notifications",
