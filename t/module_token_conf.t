@@ -117,6 +117,10 @@ for (
         . ' client_secret_file=secret;'],
     ['with a wrong scope', 'accept oauth client_id=c "scope=a  b"'
         . ' client_secret_file=secret;', 'must have a scope of words'],
+    ['with a scope of 256', 'accept oauth client_id=c scope=' . 's' x 256
+        . ' client_secret_file=secret;'],
+    ['with a long scope', 'accept oauth client_id=c scope=' . 's' x 257
+        . ' client_secret_file=secret;', 'must have a scope of words'],
     ['with a file that is not there',
         'accept oauth client_id=c client_secret_file=gone;',
         '"accept": secret file'],
@@ -172,7 +176,10 @@ for (
     ['a long kid', jwks(jwk($ec, kid => 'k' x 129)), '$.keys[0].kid: must be'],
     ['a kid that is no string', jwks(jwk($ec, kid => 1)),
         '$.keys[0].kid: must be'],
-    ['too large', jwks($ec) . ' ' x 262144, '$: must be at most 262144 bytes'],
+    ['a kid of 128', jwks(jwk($ec, kid => 'k' x 128))],
+    ['262144 bytes', jwks($ec) . ' ' x (262144 - length jwks($ec))],
+    ['too large', jwks($ec) . ' ' x (262145 - length jwks($ec)),
+        '$: must be at most 262144 bytes'],
 ) {
     $door->file('jwks', $_->[1]);
     try("key set: $_->[0]", '', $jwt, $_->[2]);
