@@ -136,7 +136,8 @@ my @good = (
     ['peer_path heartbeat /beat;', { peer_path => { heartbeat => '/beat' } }],
     ['present token file=out;', { present => 'token',
         token_file => "$dir/out" }],
-    ['present oauth token_url=https://x/t?a=b client_id=c client_secret_file=s;',
+    ['present oauth token_url=https://x/t?a=b client_id=c'
+        . ' client_secret_file=s;',
         { present => 'oauth', token_url => 'https://x/t?a=b', client_id => 'c',
         client_secret_file => "$dir/s", auth_body => 0 }],
     ['present oauth token_url=http://[::1]:1/ "client_id=a b:%+"'

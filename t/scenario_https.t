@@ -16,58 +16,19 @@ BEGIN {
 }
 
 use lib "$Bin/lib";
+use OSCP::PKI;
 use OSCP::Process qw(wait_for);
 use OSCP::Stack;
-use File::Temp qw(tempdir);
 
-my $pki = tempdir(CLEANUP => 1);
+my $pki = OSCP::PKI->new;
 
-sub openssl {
-    my (@words) = @_;
-
-    system('openssl', @words) == 0 or die "openssl @words";
-    return;
-}
-
-# A CA, and certificates of it.
-sub authority {
-    my ($name) = @_;
-
-    openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt',
-        'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
-        "/CN=$name", '-keyout', "$pki/$name.key", '-out', "$pki/$name.crt");
-    return;
-}
-
-sub certificate {
-    my ($ca, $name, $san) = @_;
-
-    open my $fh, '>', "$pki/$name.ext" or die $!;
-    print {$fh} "subjectAltName=$san\n";
-    close $fh;
-    openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
-        '-nodes', '-subj', "/CN=$name", '-keyout', "$pki/$name.key", '-out',
-        "$pki/$name.csr");
-    openssl('x509', '-req', '-in', "$pki/$name.csr", '-CA', "$pki/$ca.crt",
-        '-CAkey', "$pki/$ca.key", '-CAcreateserial', '-days', '2', '-extfile',
-        "$pki/$name.ext", '-out', "$pki/$name.crt");
-    return "https://127.0.0.1:0?cert=$pki/$name.crt&key=$pki/$name.key";
-}
-
-{
-    # openssl is talkative even when all is well.
-    open my $keep, '>&', \*STDERR;
-    open STDERR, '>', "$pki/openssl.log";
-    authority($_) for qw(ours theirs);
-    our @listen = ('http://127.0.0.1:0',
-        certificate('ours', 'good', 'IP:127.0.0.1,DNS:localhost'),
-        certificate('ours', 'elsewhere', 'DNS:elsewhere.example'),
-        certificate('theirs', 'stranger', 'IP:127.0.0.1'));
-    open STDERR, '>&', $keep;
-}
-
-my $stack = OSCP::Stack->start(cp => { listen => \@main::listen },
-    settings => "peer_tls ca=$pki/ours.crt; handshake_timeout 3s;");
+$pki->authority($_) for qw(ours theirs);
+my @listen = ('http://127.0.0.1:0',
+    $pki->certificate('ours', 'good', 'IP:127.0.0.1,DNS:localhost'),
+    $pki->certificate('ours', 'elsewhere', 'DNS:elsewhere.example'),
+    $pki->certificate('theirs', 'stranger', 'IP:127.0.0.1'));
+my $stack = OSCP::Stack->start(cp => { listen => \@listen },
+    settings => 'peer_tls ca=' . $pki->ca('ours') . '; handshake_timeout 3s;');
 my $cp = $stack->cp;
 my ($plain, $good, $elsewhere, $stranger) = map { $cp->url($_) } 0 .. 3;
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env perl
 #
 # Goal: what we present comes from files, as they are now; a file that cannot be
-# used stops the sending and is told, without its content; a configured header
-# never takes the place of one of ours.
+# used any more leaves what was read before, and is told once; one that never
+# could be used stops the sending; no content is told; a configured header never
+# takes the place of one of ours.
 
 use strict;
 use warnings;
@@ -72,21 +73,35 @@ for my $case (['missing', sub { unlink $key }, qr/No such file/],
     ['long', sub { $direct->file('apikey', 'x' x 16385) }, qr/too long/])
 {
     my ($name, $break, $why) = @$case;
-    my $errors = () = $direct->events('heartbeat_failed');
+    my $line = qr/warn: secret file \Q$key\E: .*$why.*stays in use/;
+    my $told = () = $direct->worker->log_text =~ /$line/g;
+    my $value = next_beat()->{apikey};
 
     $break->();
-    ok(wait_for(sub { (() = $direct->events('heartbeat_failed')) > $errors },
-        10), "$name: sending stops");
-    my $last = ($direct->events('heartbeat_failed'))[-1]{data}{error};
-    like($last, $why, 'and it is told why');
-    like($last, qr/\Q$key\E/, 'and which file');
+    ok($direct->wait_log(qr/(?:$line.*){${\($told + 1)}}/s), "$name: is told");
+    next_beat() for 1 .. 2;
+    is(next_beat()->{apikey}, $value, 'what was read before is presented');
+    is((() = $direct->worker->log_text =~ /$line/g), $told + 1, 'told once');
     $direct->file('apikey', "good-$name\n" =~ s/ /-/r);
     ok(beat_with('apikey', "good-$name" =~ s/ /-/r), 'until it is mended');
 }
+is(() = $direct->events('heartbeat_failed'), 0, 'no heartbeat failed');
+
+my $missing = "$direct->{dir}/later";
+ok($direct->wait_applied($direct->publish(vector => { peer => $cp->url,
+    heartbeat_interval_ms => 60000, headers => [
+        { name => 'apikey', file => $missing }] })), 'another file');
+ok(wait_for(sub { () = $direct->events('heartbeat_failed') }, 10),
+    'a file that was never there stops the sending');
+is(($direct->events('heartbeat_failed'))[-1]{data}{error},
+    "secret file $missing: No such file or directory", 'and it is told why');
+$direct->file('later', "late-key\r\n");
+ok(beat_with('apikey', 'late-key'), 'until it is there');
 
 my $log = $direct->worker->log_text;
 unlike($log, qr/$_/, "$_ is not in the log")
-    for OSCP::Direct::TOKEN, 'another-token', 'second-key', 'X-Evil';
+    for OSCP::Direct::TOKEN, 'another-token', 'second-key', 'X-Evil',
+    'late-key';
 is($cp->stop, 0, 'simulator');
 $direct->finish;
 done_testing();

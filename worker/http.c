@@ -9,6 +9,7 @@
 
 #include <curl/curl.h>
 
+#include "buffer.h"
 #include "clock.h"
 #include "http.h"
 #include "log.h"
@@ -34,6 +35,8 @@ struct worker_http_call {
     void                     *arg;
     struct event             *watchdog;    /* ends what libcurl forgot */
     size_t                    received;    /* bytes of the answer's body */
+    size_t                    answer_max;  /* of them are kept; 0: none */
+    struct worker_buffer      answer;      /* wiped: it may be a secret */
     char                      error[CURL_ERROR_SIZE];
     struct worker_http_call  *next;
     struct worker_http_call **prev;
@@ -97,6 +100,7 @@ http_call_free(struct worker_http_call *call)
     }
 
     curl_slist_free_all(call->headers);
+    worker_buffer_wipe(&call->answer);
     free(call);
 }
 
@@ -108,7 +112,8 @@ http_finish(struct worker_http_call *call, CURLcode code)
     long                       status = 0;
     worker_http_done          *done = call->done;
     void                      *arg = call->arg;
-    struct worker_http_result  result;
+    struct worker_buffer       answer = call->answer;
+    struct worker_http_result  result = { .body = NULL };
 
     if (call->easy != NULL) {
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -121,11 +126,19 @@ http_finish(struct worker_http_call *call, CURLcode code)
                  ? call->error : curl_easy_strerror(code));
     }
 
+    memset(&call->answer, 0, sizeof(call->answer));
     http_call_free(call);
 
     result.status = status;
     result.error = error;
+
+    if (code == CURLE_OK && answer.data != NULL && !answer.failed) {
+        result.body = answer.data;
+        result.len = answer.len;
+    }
+
     done(arg, &result);
+    worker_buffer_wipe(&answer);
 }
 
 
@@ -286,17 +299,31 @@ http_want_timer(CURLM *multi, long timeout_ms, void *arg)
 }
 
 
-/* Bodies of answers are not wanted here; a long one is cut off. */
+/*
+ * A body is kept where it is wanted; what is too long is cut off.  The memory
+ * is taken at once, so that it never moves and leaves no copy behind.
+ */
 static size_t
 http_want_body(char *data, size_t size, size_t n, void *arg)
 {
+    size_t                    len = size * n, max;
     struct worker_http_call  *call = arg;
 
-    (void) data;
+    max = call->answer_max > 0 ? call->answer_max : WORKER_HTTP_BODY_MAX;
+    call->received += len;
 
-    call->received += size * n;
+    if (call->received > max) {
+        return 0;
+    }
 
-    return call->received > WORKER_HTTP_BODY_MAX ? 0 : size * n;
+    if (call->answer_max > 0) {
+        if (call->answer.data == NULL) {
+            worker_buffer_reserve(&call->answer, max);
+        }
+        worker_buffer_add(&call->answer, data, len);
+    }
+
+    return len;
 }
 
 
@@ -334,6 +361,11 @@ http_setup_tls(struct worker_http_call *call,
     if (request->ca != NULL) {
         rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca) != CURLE_OK;
         rc |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075700
+        /* else a file that has changed is not read again for a day */
+        rc |= curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L)
+              != CURLE_OK;
+#endif
     }
 
     if (request->cert != NULL) {
@@ -398,6 +430,7 @@ worker_http_post(struct worker_http *http,
     }
 
     call->http = http;
+    call->answer_max = request->answer_max;
     call->done = done;
     call->arg = arg;
     call->easy = curl_easy_init();

@@ -1,7 +1,13 @@
 /*
  * Outbound HTTP: any number of requests at once, none waiting for another, over
  * connections that are kept (design, section 8).  No redirects, no proxies from
- * the environment; certificates and host names are always checked.
+ * the environment; TLS 1.2 at least; certificates and host names are always
+ * checked, and there is no way to switch that off.
+ *
+ * Secrets: libcurl copies header lines and bodies while a request is under way,
+ * and all of its memory is overwritten when it is freed.  Beyond that stand the
+ * records of OpenSSL and, on a kept HTTP/2 connection, the header table of
+ * libnghttp2, which may hold lines for as long as the connection lives.
  */
 
 #ifndef WORKER_HTTP_H
@@ -27,11 +33,18 @@ struct worker_http_request {
     const char         *ca;                 /* PEM files */
     const char         *cert;
     const char         *key;
+    size_t              answer_max;         /* bytes of the answer's body that
+                                               are wanted; 0: none */
 };
 
+/* What became of it; everything lives as long as the call of `done`. */
 struct worker_http_result {
     long         status;                    /* HTTP status; 0: no answer */
     const char  *error;                     /* why there is none; "" else */
+    const char  *body;                      /* where wanted: the body; NULL when
+                                               there is none, or more than
+                                               answer_max */
+    size_t       len;
 };
 
 typedef void worker_http_done(void *arg,

@@ -3,6 +3,8 @@
  * (design, sections 1, 2 and 9).
  */
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +71,21 @@ main_watch_signals(struct event_base *base, struct worker_daemon *d,
 }
 
 
+/*
+ * No image of a crash, which would hold secrets: neither as a core file nor for
+ * another process of the same user to read.  Nothing is lost where the system
+ * does not know how.
+ */
+static void
+main_conceal(void)
+{
+    struct rlimit  none = { 0, 0 };
+
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+
 static int
 main_run(const struct worker_options *options)
 {
@@ -123,6 +140,7 @@ main(int argc, char **argv)
         return 2;
     }
 
+    main_conceal();
     worker_log_setup(options.log_level, options.log_json);
 
     return main_run(&options);

@@ -3,7 +3,9 @@
  * and Heartbeat (design, section 8), each at most once at a time.
  *
  * What must survive is committed before it is sent: a send that is wanted waits
- * for the commit that is open, and begins when Redis has it.
+ * for the commit that is open, and begins when Redis has it.  Under `present
+ * oauth` it then waits for an access token, until its own deadline; one 401
+ * gets it another token and a second try.
  */
 
 #ifndef WORKER_OUTBOUND_H

@@ -1,16 +1,17 @@
 /*
  * What we present to a peer: the Authorization line and the configured header
  * lines, secrets read from files (design, sections 4 and 8).  Files are read
- * again when they change, and when asked to.
+ * again when they change, and when asked to (secret.h).  What an access token
+ * makes of the Authorization line is oauth.h's.
  */
 
 #ifndef WORKER_PRESENT_H
 #define WORKER_PRESENT_H
 
 #include "oscp_config.h"
+#include "secret.h"
 
-#define WORKER_PRESENT_FILE_MAX    16384     /* bytes of a secret file */
-#define WORKER_PRESENT_ERROR_SIZE  192
+#define WORKER_PRESENT_ERROR_SIZE  WORKER_SECRET_ERROR_SIZE
 
 struct worker_present;                       /* one connection's */
 
@@ -34,16 +35,22 @@ void worker_present_free(struct worker_present *p);
 void worker_present_forget(struct worker_present *p);
 
 /*
- * Adds the lines that the peer wants to see.  Returns 0, or -1 with the reason
- * in `error`: a file that cannot be read or holds what no header line can.
- * Then nothing may be sent: half a credential is none.
+ * Adds the lines that the peer wants to see, but for an access token's.
+ * Returns 0, or -1 with the reason in `error`: a file that was never read and
+ * cannot be, or holds what no header line can.  Then nothing may be sent: half
+ * a credential is none.
  */
 int worker_present_add(struct worker_present *p,
     struct worker_present_lines *lines, char error[WORKER_PRESENT_ERROR_SIZE]);
 
-/* Adds the line "NAME: VALUE".  Returns 0, or -1 without memory. */
+/*
+ * Adds the line "NAME: VALUE", or "NAME: SCHEME VALUE".  Returns 0, or -1
+ * without memory.
+ */
 int worker_present_line(struct worker_present_lines *lines, const char *name,
     const char *value);
+int worker_present_scheme(struct worker_present_lines *lines, const char *name,
+    const char *scheme, const char *value);
 
 /* Wipes and frees them. */
 void worker_present_lines_free(struct worker_present_lines *lines);
