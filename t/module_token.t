@@ -209,3 +209,29 @@ location = /oauth2/token { client_body_in_file_only clean; oscp_token vector; }
 "POST /oauth2/token\n2001\r\n" . ::GRANT . '&x=' . 'x' x (8193 - 3 - length ::GRANT) . "\r\n0\r\n\r\n"
 --- error_code: 400
 --- response_body_like: the form must be at most 8192 bytes
+
+
+=== TEST 11: what logs can say of it
+--- config
+location = /oauth2/token { add_header X-Log "$oscp_connection $oscp_result" always; oscp_token vector; }
+--- request eval
+[::ask(::GRANT), ::ask('grant_type=x')]
+--- more_headers eval
+[::headers('vector:no'), ::headers(::RAW)]
+--- error_code eval
+[401, 400]
+--- response_headers eval
+["X-Log: vector unauthenticated", "X-Log: vector invalid"]
+
+
+=== TEST 12: a 401 of the endpoint names the schemes of its connection
+--- config
+location /oscp/fp/2.0/ { oscp_endpoint $arg_name; }
+--- request eval
+[map { "POST /oscp/fp/2.0/heartbeat?name=$_\n{}" } 'vector', 'nobody']
+--- more_headers
+Authorization: Bearer x
+--- error_code eval
+[401, 401]
+--- response_headers eval
+[map { 'WWW-Authenticate: Bearer realm="oscp", Token realm="oscp"' } 1, 2]
