@@ -120,6 +120,8 @@ subtest 'a worker that a reload has overtaken keeps silent' => sub {
     ok($door->nginx->reload, 'reloaded');
     ok(wait_for(sub { $door->version ne $version }, 10), 'the new version');
     my $new = $door->version;
+    ok(wait_for(sub { 3 == (() = $door->nginx->children) }, 10),
+        'of the old workers only that one is left');
     # All connections are cut: every process, the old one too, comes back.
     my ($last) = sort { $b <=> $a } $door->clients;
     $redis->command('CLIENT', 'KILL', 'TYPE', 'normal');
