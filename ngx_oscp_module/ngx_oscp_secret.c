@@ -4,6 +4,9 @@
  * no worker process holds what it only has to recognise.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
