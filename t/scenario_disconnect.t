@@ -161,6 +161,20 @@ subtest 'stored before, read after' => sub {
     give_forecasts();
 };
 
+subtest 'a clock that was set back' => sub {
+    $stack->operate('disconnect');
+    my $ahead = (time + 3600) * 1000;
+    $stack->redis->command('XADD', $stack->key('cmd'), "$ahead-0",
+        op => 'connect', conn => 'vector', by => 'ann');
+    ok($stack->wait_state('online'), 'a connect with an id of the future');
+    give_forecasts();
+    # No further id can be younger.
+    $stack->redis->command('DEL', $stack->key('cmd'));
+    ok(wait_for(sub { (() = $stack->worker->log_text =~ /running/g)
+        > $runs }), 'the stream is made anew');
+    $runs++;
+};
+
 subtest 'killed right after the order' => sub {
     for my $round (1 .. 5) {
         my $id = $stack->send_command('disconnect');
@@ -178,7 +192,7 @@ subtest 'killed right after the order' => sub {
         is(scalar($stack->incidents), 2, 'a new period, a new incident each');
     }
     my @all = $stack->all_incidents;
-    is(scalar(@all), 2 * 9, 'one incident per period and group');
+    is(scalar(@all), 2 * 10, 'one incident per period and group');
 };
 
 $stack->finish;

@@ -33,6 +33,8 @@ struct worker_connection {
     struct worker_outbound         *outbound;
     struct worker_timer             timer;       /* the next deadline */
     uint64_t                        judge_take;  /* judged after this take */
+    uint64_t                        connect_take;   /* that brought `connect`,
+                                                       or came after loading */
     unsigned                        unsent:1;    /* a handshake was begun that
                                                     nothing has sent yet */
     TAILQ_ENTRY(worker_connection)  next;        /* in ctx->judging */
@@ -324,6 +326,7 @@ worker_connection_command(struct worker_connection *conn,
     {
         worker_state_set_connected(&conn->record, id);
         connection_store(conn);
+        conn->connect_take = conn->ctx->takes;
     }
 }
 
@@ -335,11 +338,17 @@ worker_connection_decide(struct worker_connection *conn)
 }
 
 
+/*
+ * What is taken after the stream was found empty has been stored since: then
+ * ids are not asked, for Redis' clock may have been set back.
+ */
 int
 worker_connection_outdated(const struct worker_connection *conn,
     const char *id)
 {
-    return worker_entry_compare(id, worker_state_connected(&conn->record)) < 0;
+    return conn->ctx->drained < conn->connect_take
+           && worker_entry_compare(id, worker_state_connected(&conn->record))
+              < 0;
 }
 
 
@@ -539,6 +548,7 @@ worker_connection_create(struct worker_context *ctx, const char *doc,
     }
 
     conn->ctx = ctx;
+    conn->connect_take = ctx->takes + 1;
     conn->timer.ring = callback_timer;
     conn->timer.arg = conn;
 

@@ -41,6 +41,8 @@ struct worker_context {
     struct worker_connection_list   judging;   /* liveness waits for what may
                                                   be stored */
     uint64_t                        takes;     /* takes sent so far */
+    uint64_t                        drained;   /* the last of them that left no
+                                                  message in the stream */
     unsigned                        sends;     /* messages under way to peers */
     unsigned                        live:1;    /* stored messages have been
                                                   applied: time may be judged

@@ -146,6 +146,10 @@ intake_done(struct worker_intake *in)
         intake_stream_done(&in->streams[i]);
     }
 
+    if (in->streams[WORKER_STREAM_IN].drained) {
+        in->ctx->drained = in->ctx->takes;
+    }
+
     in->taken = in->ctx->takes;
     worker_context_wake(in->ctx);
 }
