@@ -20,6 +20,8 @@ static void ngx_oscp_redis_setup_handler(ngx_oscp_redis_command_t *command,
     redisReply *reply);
 static void ngx_oscp_redis_ready(ngx_oscp_redis_t *redis);
 
+static ngx_int_t ngx_oscp_redis_write(ngx_oscp_redis_t *redis,
+    redisCallbackFn *handler, void *data, const ngx_oscp_redis_args_t *args);
 static ngx_int_t ngx_oscp_redis_transmit(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args);
 static void ngx_oscp_redis_reply(redisAsyncContext *ac, void *reply,
@@ -123,6 +125,8 @@ ngx_oscp_redis_stop(ngx_oscp_redis_t *redis)
     if (redis->deadline.timer_set) {
         ngx_del_timer(&redis->deadline);
     }
+
+    ngx_oscp_resp_wipe(&redis->resp);
 }
 
 
@@ -281,16 +285,11 @@ ngx_int_t
 ngx_oscp_redis_send_part(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_args_t *args)
 {
-    if (redis->state != NGX_OSCP_REDIS_READY
-        || redis->event.ac == NULL
-        || redisAsyncCommandArgv(redis->event.ac, ngx_oscp_redis_part_reply,
-                                 redis, args->n, args->values, args->lens)
-           != REDIS_OK)
-    {
+    if (redis->state != NGX_OSCP_REDIS_READY) {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_oscp_redis_write(redis, ngx_oscp_redis_part_reply, redis, args);
 }
 
 
@@ -332,14 +331,33 @@ ngx_oscp_redis_send_step(ngx_oscp_redis_t *redis,
 }
 
 
+/* Into hiredis's buffer; `handler` is called with the reply and `data`. */
+static ngx_int_t
+ngx_oscp_redis_write(ngx_oscp_redis_t *redis, redisCallbackFn *handler,
+    void *data, const ngx_oscp_redis_args_t *args)
+{
+    if (redis->event.ac == NULL
+        || ngx_oscp_resp_encode(&redis->resp, args->n, args->values,
+                                args->lens)
+           != NGX_OK
+        || redisAsyncFormattedCommand(redis->event.ac, handler, data,
+                                      (char *) redis->resp.data,
+                                      redis->resp.len)
+           != REDIS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_oscp_redis_transmit(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args)
 {
-    if (redis->event.ac == NULL
-        || redisAsyncCommandArgv(redis->event.ac, ngx_oscp_redis_reply,
-                                 command, args->n, args->values, args->lens)
-           != REDIS_OK)
+    if (ngx_oscp_redis_write(redis, ngx_oscp_redis_reply, command, args)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -485,6 +503,7 @@ ngx_oscp_redis_auth(ngx_oscp_redis_t *redis, ngx_oscp_redis_command_t *command,
 {
     const char                   *values[3];
     size_t                        lens[3];
+    ngx_int_t                     rc;
     ngx_oscp_redis_args_t         args;
     const ngx_oscp_redis_conf_t  *conf = redis->conf;
 
@@ -507,7 +526,10 @@ ngx_oscp_redis_auth(ngx_oscp_redis_t *redis, ngx_oscp_redis_command_t *command,
     values[args.n] = (char *) conf->password.data;
     lens[args.n++] = conf->password.len;
 
-    return ngx_oscp_redis_send_step(redis, command, &args);
+    rc = ngx_oscp_redis_send_step(redis, command, &args);
+    ngx_oscp_resp_wipe(&redis->resp);
+
+    return rc;
 }
 
 

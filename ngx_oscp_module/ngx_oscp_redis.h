@@ -14,6 +14,7 @@
 #include "oscp_backoff.h"
 
 #include "ngx_oscp_redis_event.h"
+#include "ngx_oscp_resp.h"
 
 #define NGX_OSCP_REDIS_STEPS_MAX    8
 #define NGX_OSCP_REDIS_REASON_SIZE  256
@@ -95,6 +96,7 @@ struct ngx_oscp_redis_s {
     ngx_event_t                   retry;    /* timer: the next attempt */
     ngx_event_t                   deadline; /* timer: the oldest reply's */
     ngx_queue_t                   commands; /* under way, oldest first */
+    ngx_oscp_resp_t               resp;     /* the command being written */
     ngx_uint_t                    holding;  /* of them, those that hold */
     ngx_uint_t                    host;     /* which address is next */
     ngx_uint_t                    stopped;
