@@ -27,7 +27,7 @@ ngx_oscp_resp_encode(ngx_oscp_resp_t *resp, int n, const char *const *values,
     u_char  *p;
     size_t   size;
 
-    size = NGX_OSCP_RESP_AROUND;
+    size = NGX_OSCP_RESP_AROUND + 1;
 
     for (i = 0; i < n; i++) {
         size += lens[i] + NGX_OSCP_RESP_AROUND;
@@ -49,6 +49,9 @@ ngx_oscp_resp_encode(ngx_oscp_resp_t *resp, int n, const char *const *values,
         *p++ = CR;
         *p++ = LF;
     }
+
+    /* hiredis looks behind the first argument, also where there is no other. */
+    *p = '\0';
 
     resp->len = p - resp->data;
 
