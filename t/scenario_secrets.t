@@ -10,12 +10,11 @@ use warnings;
 
 use FindBin qw($Bin);
 use HTTP::Tiny;
-use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64);
 use Test::More;
 
 use lib "$Bin/lib";
-use OSCP::Process;
+use OSCP::Endpoint;
 use OSCP::Process qw(wait_for);
 use OSCP::Stack;
 
@@ -37,31 +36,10 @@ $stack->file('out.now', $secret{out});
 $secret{"$_.password"} = OSCP::Redis::password($_)
     for qw(oscp-nginx oscp-worker);
 
-# An endpoint that gives back what it is sent, as an error.
-my $echo = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0,
-    Listen => 5) or die $!;
-my $echoed = fork() // die "fork: $!";
-if ($echoed == 0) {
-    $SIG{TERM} = 'DEFAULT';
-    while (my $client = $echo->accept()) {
-        my ($head, $len) = ('', 0);
-        while (defined(my $line = <$client>)) {
-            $head .= $line;
-            $len = $1 if $line =~ /^content-length: *(\d+)/i;
-            last if $line eq "\r\n";
-        }
-        read($client, my $body, $len);
-        my ($text) = $body =~ /client_secret=([^&]*)/;
-        my $json = "{\"error\":\"$text $secret{out}\",\"error_description\":"
-            . "\"$secret{out}\"}";
-        print {$client} "HTTP/1.1 400 $secret{'out.key'}\r\nContent-Length: "
-            . length($json) . "\r\nConnection: close\r\n\r\n$json";
-        close $client;
-    }
-    POSIX::_exit(0);
-}
-
-END { kill 'TERM', $echoed if $echoed }
+# An endpoint that gives back what it knows, as an error.
+my $echo = OSCP::Endpoint->new(dir => $dir);
+$echo->answer(400, "{\"error\":\"$secret{out}\",\"error_description\":"
+    . "\"$secret{out}\"}", header => "X-Key: $secret{'out.key'}");
 
 # Applies the whole configuration with this way to get tokens.
 sub configure {
@@ -110,7 +88,7 @@ ok(errors(qr/^HTTP 401$/), 'refused messages');
 $stack->file('out.now', $secret{wrong});
 $stack->worker->process->signal('HUP');
 ok(errors(qr/^token endpoint: HTTP 401 invalid_client$/), 'a wrong secret');
-configure('token_url=http://127.0.0.1:' . $echo->sockport . '/ auth=body');
+configure('token_url=' . $echo->url . ' auth=body');
 $stack->file('out.now', $secret{out});
 ok(errors(qr/^token endpoint: HTTP 400$/), 'an endpoint that echoes');
 
@@ -169,7 +147,7 @@ $stack->redis->command('SAVE');
 $place{events} = join "\n", map { $_->{data} // '', $_->{by} // '' }
     $stack->redis->stream($stack->key('events'));
 my %own = map { ("$dir/$_" => 1) } keys %secret,
-    qw(out.now cp.record redis-users.conf);
+    qw(out.now cp.record redis-users.conf asked answer);
 for my $file (glob "$dir/* $dir/redis/* $dir/redis/*/*") {
     $place{$file} = slurp($file) if -f $file && !$own{$file};
 }
