@@ -43,7 +43,7 @@ typedef struct {
 
 typedef enum {
     OSCP_METER_ADDED = 0,
-    OSCP_METER_REPEATED,                    /* same time, same values: no harm */
+    OSCP_METER_REPEATED,                    /* same time, same values: fine */
     OSCP_METER_CONFLICT,                    /* same time, others: refused */
     OSCP_METER_LATE,                        /* before the last closed window's
                                                end: refused */
