@@ -72,6 +72,13 @@ char *ngx_oscp_conf_init_main(ngx_conf_t *cf, void *conf);
 void *ngx_oscp_conf_create_loc(ngx_conf_t *cf);
 char *ngx_oscp_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
 
+/*
+ * Says in the log what is wrong with a value of the directive at hand; nothing
+ * when `mistake` is NGX_CONF_ERROR.  Returns NGX_CONF_ERROR.
+ */
+char *ngx_oscp_conf_wrong(ngx_conf_t *cf, const ngx_str_t *value,
+    const char *mistake);
+
 /* The connection of that name, or NULL. */
 ngx_oscp_connection_t *ngx_oscp_conf_connection(
     const ngx_oscp_main_conf_t *conf, const ngx_str_t *name);

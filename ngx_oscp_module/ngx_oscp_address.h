@@ -1,0 +1,28 @@
+/*
+ * The directive `oscp_redis`: where Redis is and how to enter (design, section
+ * 4).
+ */
+
+#ifndef NGX_OSCP_ADDRESS_H
+#define NGX_OSCP_ADDRESS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_oscp_redis.h"
+
+#define NGX_OSCP_ADDRESS_DB_MAX  65535
+
+/*
+ * Both read a value into `redis`, with memory of cf->pool, and return NULL, or
+ * what is wrong with the value, or NGX_CONF_ERROR (logged).
+ *
+ * ngx_oscp_address_set() takes the address; a name is resolved, once and now.
+ * ngx_oscp_address_parameter() takes user=, password_file=, db= or tls.
+ */
+char *ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
+    const ngx_str_t *address);
+char *ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
+    const ngx_str_t *arg);
+
+#endif /* NGX_OSCP_ADDRESS_H */
