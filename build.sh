@@ -14,7 +14,7 @@ JOBS=${JOBS:-2}
 BUILD_PACKAGES="gcc make libc6-dev nginx nginx-dev libhiredis-dev
     libcjson-dev libcurl4-openssl-dev libevent-dev libssl-dev"
 TEST_PACKAGES="redis-server redis-tools perl curl openssl procps wrk
-    universal-ctags binutils git ca-certificates
+    universal-ctags binutils git ca-certificates systemd
     libmojolicious-perl libio-socket-ssl-perl libjson-xs-perl"
 FUZZ_PACKAGES="clang libclang-rt-dev"
 
