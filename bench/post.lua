@@ -3,7 +3,8 @@
 --
 --   wrk -s bench/post.lua URL -- PATH BODY_FILE RUN
 --
--- RUN makes the ids of one run differ from those of another.
+-- RUN makes the ids of one run differ from those of another.  The environment's
+-- BENCH_AUTHORIZATION is the header of that name.
 
 local head, tail, count = "", "", 0
 
@@ -15,7 +16,8 @@ function init(args)
     fh:close()
     head = "POST " .. path .. " HTTP/1.1\r\n"
         .. "Host: localhost\r\n"
-        .. "Authorization: Token bench-token\r\n"
+        .. "Authorization: "
+        .. (os.getenv("BENCH_AUTHORIZATION") or "Token bench-token") .. "\r\n"
         .. "fp-id: BF01\r\n"
         .. "Content-Type: application/json\r\n"
         .. "X-Request-ID: " .. run .. "-"
