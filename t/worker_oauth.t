@@ -185,6 +185,24 @@ subtest 'a slow endpoint' => sub {
     is((() = $endpoint->asked) - $asked, 1, 'it was asked for once');
 };
 
+subtest 'a configuration that comes while a message waits' => sub {
+    my $asked = () = $endpoint->asked;
+    $endpoint->answer(200, json('never'), delay => 9);
+    configure();
+    ok(wait_for(sub { (() = $endpoint->asked) > $asked }), 'a token is asked');
+    $direct->store('handshake', 'vector', { required_behaviour => {
+        heartbeat_interval => 1,
+        measurement_configuration => ['INTERMITTENT'] } }, req => 'waits');
+    ok($direct->wait_settled, 'a handshake is to be acknowledged');
+    $endpoint->answer(200, json('anew'));
+    ok(configure(), 'another configuration');
+    ok(wait_for(sub { grep { $_->{corr} eq 'waits' } $cp->records(dir => 'in',
+        message => 'handshake_acknowledge') }, 5), 'it is acknowledged');
+    my ($ack) = grep { $_->{corr} eq 'waits' } $cp->records(dir => 'in',
+        message => 'handshake_acknowledge');
+    is($ack->{headers}{Authorization}, 'Bearer anew', 'with the new token');
+};
+
 is(() = failed('other'), 0, 'the other connection never noticed');
 is($cp->stop, 0, 'simulator');
 $direct->finish;

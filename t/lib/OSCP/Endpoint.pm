@@ -20,7 +20,7 @@ sub new {
     $self->{pid} = fork() // die "fork: $!";
     if ($self->{pid} == 0) {
         $SIG{TERM} = 'DEFAULT';
-        $SIG{PIPE} = 'IGNORE';
+        $SIG{$_} = 'IGNORE' for qw(PIPE CHLD);
         $self->_serve($socket) while getppid() == $self->{owner};
         POSIX::_exit(0);
     }
@@ -45,9 +45,12 @@ sub _serve {
     print {$log} $request, $body, "\0";
     close $log;
     my ($delay, $answer) = split /\n/, _slurp("$self->{dir}/answer"), 2;
+    # Who must wait holds up nobody else.
+    return if $delay && fork();
     sleep $delay;
     print {$client} $answer;
     close $client;
+    POSIX::_exit(0) if $delay;
     return;
 }
 
