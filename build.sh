@@ -159,7 +159,7 @@ build_module() {
         flags=("${NGX_CONF_FLAGS[@]}")
     fi
     mkdir -p "$build/nginx"
-    stamp="$src $source $cc_opt $ld_opt $(nginx -v 2>&1) $(cd "$ROOT" \
+    stamp="$src ${flags[*]} $source $cc_opt $ld_opt $(nginx -v 2>&1) $(cd "$ROOT" \
         && ls ngx_oscp_module/*.[ch] oscp/*.[ch] && cat ngx_oscp_module/config)"
     if [ "$(cat "$build/nginx/stamp" 2>/dev/null)" != "$stamp" ]; then
         (
