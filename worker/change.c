@@ -12,6 +12,7 @@
 #include "event.h"
 #include "json.h"
 #include "log.h"
+#include "table.h"
 
 
 /* Groups have events of their own. */
@@ -294,8 +295,98 @@ change_published(const struct worker_context *ctx,
 }
 
 
-void
-worker_change_apply(struct worker_context *ctx, struct worker_roster *roster,
+/* The circuits and scopes of the new configuration, while it is taken over. */
+struct change_kept {
+    struct worker_table       circuits;
+    struct worker_table       scopes;
+    oscp_connection_conf_t  **confs;        /* own the names */
+    size_t                    n;
+};
+
+
+static int
+change_keep_name(struct worker_table *t, const char *name, void *thing)
+{
+    if (name == NULL || worker_table_get(t, name) != NULL) {
+        return 0;
+    }
+
+    return worker_table_put(t, name, thing);
+}
+
+
+static int
+change_keep_groups(struct change_kept *kept, oscp_connection_conf_t *conf)
+{
+    for (size_t i = 0; i < conf->ngroups; i++) {
+        if (change_keep_name(&kept->circuits, conf->groups[i].circuit, conf)
+            == -1
+            || change_keep_name(&kept->scopes, conf->groups[i].scope, conf)
+               == -1)
+        {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* A document that cannot be read is told of when it is to be applied. */
+static int
+change_keep(struct worker_context *ctx, const struct worker_config_set *set,
+    struct change_kept *kept)
+{
+    oscp_error_t             err;
+    oscp_connection_conf_t  *conf;
+
+    memset(kept, 0, sizeof(*kept));
+
+    kept->confs = calloc(set->n + 1, sizeof(*kept->confs));
+    if (kept->confs == NULL) {
+        return -1;
+    }
+
+    for (size_t i = 0; i < set->n; i++) {
+        if (!change_ours(ctx, set, &set->entries[i])
+            || oscp_config_read(set->entries[i].doc, set->entries[i].len,
+                                &oscp_alloc_libc, &conf, &err) != OSCP_OK)
+        {
+            continue;
+        }
+
+        kept->confs[kept->n++] = conf;
+        if (change_keep_groups(kept, conf) == -1) {
+            return -1;
+        }
+    }
+
+    ctx->kept_circuits = &kept->circuits;
+    ctx->kept_scopes = &kept->scopes;
+
+    return 0;
+}
+
+
+static void
+change_keep_end(struct worker_context *ctx, struct change_kept *kept)
+{
+    ctx->kept_circuits = NULL;
+    ctx->kept_scopes = NULL;
+
+    worker_table_free(&kept->circuits);
+    worker_table_free(&kept->scopes);
+
+    for (size_t i = 0; i < kept->n; i++) {
+        oscp_alloc_libc.resize(oscp_alloc_libc.ctx, kept->confs[i], 0);
+    }
+
+    free(kept->confs);
+}
+
+
+static void
+change_roster(struct worker_context *ctx, struct worker_roster *roster,
     const struct worker_config_set *set)
 {
     struct worker_connection  *conn;
@@ -321,6 +412,23 @@ worker_change_apply(struct worker_context *ctx, struct worker_roster *roster,
             change_add(ctx, roster, &set->entries[i]);
         }
     }
+}
+
+
+void
+worker_change_apply(struct worker_context *ctx, struct worker_roster *roster,
+    const struct worker_config_set *set)
+{
+    struct change_kept  kept;
+
+    if (change_keep(ctx, set, &kept) == -1) {
+        worker_context_fail(ctx, "no memory for a configuration");
+
+    } else {
+        change_roster(ctx, roster, set);
+    }
+
+    change_keep_end(ctx, &kept);
 
     change_store(ctx, "version", set->version, strlen(set->version));
     worker_context_wake(ctx);

@@ -27,6 +27,8 @@ TAILQ_HEAD(worker_outbound_list, worker_outbound);
 #define WORKER_CONTEXT_WHY_SIZE   256
 
 /* Owned by the shard; the pointers are borrowed from it. */
+struct worker_table;
+
 struct worker_context {
     const char                     *prefix;
     unsigned                        shard;
@@ -35,6 +37,14 @@ struct worker_context {
     struct worker_lease            *lease;
     struct worker_commit           *commit;    /* open: will be sent next */
     struct event                   *pump;      /* the shard's next turn */
+
+    /*
+     * While a configuration is taken over: the circuits and scopes that groups
+     * of the new one have.  What a group lets go there is not released, for
+     * what stands there holds until its next owner writes.  NULL otherwise.
+     */
+    const struct worker_table      *kept_circuits;
+    const struct worker_table      *kept_scopes;
 
     struct worker_group_list        dirty;     /* to be decided anew */
     struct worker_outbound_list     sending;   /* a send waits for a commit */

@@ -7,6 +7,7 @@
 #include "envelope.h"
 #include "event.h"
 #include "json.h"
+#include "table.h"
 
 
 enum group_field {
@@ -407,15 +408,26 @@ worker_envelope_write(struct worker_context *ctx, struct worker_envelope *e,
 }
 
 
+/* 1 when another group has it now: what stands there is its to replace. */
+static int
+envelope_kept(const struct worker_table *kept, const char *name)
+{
+    return kept != NULL && worker_table_get(kept, name) != NULL;
+}
+
+
 void
 worker_envelope_release_scope(struct worker_context *ctx,
     struct worker_envelope *e, const oscp_group_conf_t *binding)
 {
     char  key[OSCP_KEY_SIZE];
 
-    worker_commit_delete(ctx->commit,
-                         worker_context_key(ctx, key, "envelope",
-                                            binding->scope, NULL, NULL));
+    if (!envelope_kept(ctx->kept_scopes, binding->scope)) {
+        worker_commit_delete(ctx->commit,
+                             worker_context_key(ctx, key, "envelope",
+                                                binding->scope, NULL, NULL));
+    }
+
     worker_record_clear(&e->envelope);
     worker_record_unknown(&e->envelope);
 }
@@ -430,6 +442,12 @@ worker_envelope_release_circuit(struct worker_context *ctx,
     struct worker_record  *r = &e->circuit;
 
     if (binding->circuit == NULL) {
+        return;
+    }
+
+    if (envelope_kept(ctx->kept_circuits, binding->circuit)) {
+        worker_record_clear(r);
+        worker_record_unknown(r);
         return;
     }
 
