@@ -369,6 +369,13 @@ worker_connection_open(const struct worker_connection *conn, const char **why)
 }
 
 
+int
+worker_connection_disconnected(const struct worker_connection *conn)
+{
+    return conn->lc.disconnected;
+}
+
+
 void
 worker_connection_forget(struct worker_connection *conn)
 {

@@ -96,6 +96,9 @@ void worker_connection_decide(struct worker_connection *conn);
 int worker_connection_outdated(const struct worker_connection *conn,
     const char *id);
 
+/* 1 while the operator has taken control back, disabled or not. */
+int worker_connection_disconnected(const struct worker_connection *conn);
+
 /* 1 when a forecast for it may take effect; else 0 and why not. */
 int worker_connection_open(const struct worker_connection *conn,
     const char **why);

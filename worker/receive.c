@@ -90,19 +90,18 @@ receive_timeline(struct worker_receive *r, struct worker_connection *conn,
     char why[WORKER_RECEIVE_WHY_SIZE])
 {
     oscp_err_t            rc;
-    const char           *closed;
     struct worker_group  *g = worker_connection_group(conn, group);
 
     if (g == NULL) {
         return receive_ignore(why, "the group is not configured");
     }
 
-    if (!worker_connection_open(conn, &closed)) {
-        return receive_ignore(why, closed);
-    }
-
-    if (!worker_group_enabled(g)) {
-        return receive_ignore(why, "the group is disabled");
+    /*
+     * What is disabled keeps its forecasts, those among them that were answered
+     * 204 before the command took effect.
+     */
+    if (worker_connection_disconnected(conn)) {
+        return receive_ignore(why, "the connection is disconnected");
     }
 
     rc = worker_group_forecast(g, forecast);
