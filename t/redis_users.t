@@ -12,6 +12,7 @@ use Test::More;
 
 use lib "$Bin/lib";
 use OSCP::Redis;
+use OSCP::Stack;
 
 my $dir = tempdir('oscp-users-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $redis = OSCP::Redis->new(dir => $dir)->start;
@@ -57,4 +58,17 @@ $redis->command('AUTH', 'default', 'any');
 is($redis->command('GET', 'other') // 'nil', 'nil', 'and nothing has happened');
 
 $redis->stop;
+
+# The operator's command as its own user, against the whole.
+my $stack = OSCP::Stack->start;
+my $own = $stack->dir;
+for my $command ('status', 'show vector', 'explain depot-1', 'incidents',
+    'events', 'disable vector DEPOT01', 'enable vector DEPOT01')
+{
+    my $out = `$stack->{build}/oscpctl --redis unix:${\$stack->redis->socket} \\
+        --redis-user oscp-operator \\
+        --redis-password-file $own/oscp-operator.password $command 2>&1`;
+    is($?, 0, "oscpctl $command") or diag($out);
+}
+$stack->finish;
 done_testing();
