@@ -24,7 +24,6 @@ struct worker_http {
     CURLM                    *multi;
     struct event             *timer;       /* libcurl's own timeouts */
     struct worker_http_call  *calls;       /* all under way */
-    unsigned                  pending;
 };
 
 struct worker_http_call {
@@ -87,7 +86,6 @@ http_call_free(struct worker_http_call *call)
         if (call->next != NULL) {
             call->next->prev = call->prev;
         }
-        call->http->pending--;
     }
 
     if (call->watchdog != NULL) {
@@ -452,7 +450,6 @@ worker_http_post(struct worker_http *http,
         call->next->prev = &call->next;
     }
     http->calls = call;
-    http->pending++;
 
     return call;
 }
@@ -464,13 +461,6 @@ worker_http_cancel(struct worker_http_call *call)
     if (call != NULL) {
         http_call_free(call);
     }
-}
-
-
-unsigned
-worker_http_pending(const struct worker_http *http)
-{
-    return http->pending;
 }
 
 

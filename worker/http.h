@@ -67,7 +67,4 @@ struct worker_http_call *worker_http_post(struct worker_http *http,
 /* Ends it: `done` is never called.  NULL is harmless. */
 void worker_http_cancel(struct worker_http_call *call);
 
-/* How many requests are under way. */
-unsigned worker_http_pending(const struct worker_http *http);
-
 #endif /* WORKER_HTTP_H */
