@@ -20,13 +20,12 @@ use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(time);
 
-use OSCP::Process qw(wait_for);
+use OSCP::Process qw(show_logs wait_for);
 use OSCP::Redis;
 use OSCP::Worker;
 
 use constant {
     TOKEN => 'token-that-we-show-to-the-operator',
-    SHOWN => 40,          # lines of each log that a failure shows
 };
 
 my @running;
@@ -266,19 +265,6 @@ sub finish {
     return;
 }
 
-sub _show_logs {
-    my ($self) = @_;
-
-    for my $file (glob "$self->{dir}/*.log") {
-        open my $fh, '<', $file or next;
-        my @lines = <$fh>;
-        splice @lines, 0, @lines - SHOWN if @lines > SHOWN;
-        diag("--- $file\n", @lines) if @lines;
-    }
-    diag("everything is in $self->{dir}");
-    return;
-}
-
 END {
     my $status = $?;
 
@@ -290,7 +276,7 @@ END {
             $process->stop('KILL', 5);
         }
         $good && !$ENV{OSCP_KEEP} ? remove_tree($self->{dir})
-            : $self->_show_logs;
+            : show_logs($self->{dir});
     }
     $? = $status;
 }

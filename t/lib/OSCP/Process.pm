@@ -10,7 +10,9 @@ use Exporter qw(import);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(wait_for slow sanitized);
+our @EXPORT_OK = qw(wait_for show_logs slow sanitized);
+
+use constant SHOWN => 40;       # lines of each log that a failure shows
 
 # Every wait is that much longer where everything is slower.
 my $SLOW = $ENV{OSCP_TEST_SLOW}
@@ -32,6 +34,22 @@ sub wait_for {
         return undef if time() >= $until;
         sleep 0.005;
     }
+}
+
+# Shows, as diagnostics of a test that failed, the end of each log in `dir`.
+sub show_logs {
+    my ($dir) = @_;
+
+    require Test::More;
+
+    for my $file (glob "$dir/*.log") {
+        open my $fh, '<', $file or next;
+        my @lines = <$fh>;
+        splice @lines, 0, @lines - SHOWN if @lines > SHOWN;
+        Test::More::diag("--- $file\n", @lines) if @lines;
+    }
+    Test::More::diag("everything is in $dir");
+    return;
 }
 
 # Whether a binary was built with AddressSanitizer.

@@ -22,14 +22,13 @@ use Test::More;
 
 use OSCP::CP;
 use OSCP::Nginx;
-use OSCP::Process qw(slow wait_for);
+use OSCP::Process qw(show_logs slow wait_for);
 use OSCP::Redis;
 use OSCP::Worker;
 
 use constant {
     TOKEN_IN  => 'token-that-the-operator-shows-to-us',
     TOKEN_OUT => 'token-that-we-show-to-the-operator',
-    SHOWN     => 40,      # lines of each log that a failure shows
 };
 
 my @running;
@@ -293,19 +292,6 @@ sub _bad_lines {
     return @bad;
 }
 
-sub _show_logs {
-    my ($self) = @_;
-
-    for my $file (glob "$self->{dir}/*.log") {
-        open my $fh, '<', $file or next;
-        my @lines = <$fh>;
-        splice @lines, 0, @lines - SHOWN if @lines > SHOWN;
-        diag("--- $file\n", @lines) if @lines;
-    }
-    diag("everything is in $self->{dir}");
-    return;
-}
-
 END {
     my $status = $?;
 
@@ -321,7 +307,7 @@ END {
             $process->stop($process->{name} eq 'nginx' ? 'TERM' : 'KILL', 5);
         }
         $good && !$ENV{OSCP_KEEP} ? remove_tree($self->{dir})
-            : $self->_show_logs;
+            : show_logs($self->{dir});
     }
     $? = $status;
 }
