@@ -16,7 +16,6 @@
 #include "ngx_oscp_redis.h"
 #include "ngx_oscp_token_key.h"
 
-#define NGX_OSCP_VERSION      "0.1.0"
 #define NGX_OSCP_VERSION_LEN  16        /* hex digits of the configuration's */
 
 typedef struct {

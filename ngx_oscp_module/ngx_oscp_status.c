@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "oscp_key.h"
+#include "oscp_version.h"
 #include "oscp_write.h"
 
 #include "ngx_oscp_answer.h"
@@ -426,7 +427,7 @@ ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
 
     p = ngx_slprintf(p, last, "{\"version\":\"%s\",\"redis\":\"%s\","
                      "\"shards\":%i,\"configuration\":\"%*s\",",
-                     NGX_OSCP_VERSION, status->redis, conf->shards,
+                     OSCP_VERSION, status->redis, conf->shards,
                      sizeof(conf->version), conf->version);
 
     if (status->lost || status->pending

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "options.h"
-#include "version.h"
+#include "oscp_version.h"
 
 
 #define OPTIONS_PROGRAM   "oscp-worker"
@@ -265,7 +265,7 @@ options_parse(struct worker_options *o, int argc, char **argv, unsigned *seen)
         }
 
         if (index == (int) OPTIONS + 1) {
-            printf("oscp-worker %s\n", WORKER_VERSION);
+            printf("oscp-worker %s\n", OSCP_VERSION);
             return WORKER_OPTIONS_DONE;
         }
 

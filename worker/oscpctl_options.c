@@ -14,7 +14,7 @@
 #include "oscpctl_options.h"
 #include "oscpctl_out.h"
 #include "oscpctl_text.h"
-#include "version.h"
+#include "oscp_version.h"
 
 
 #define OPTIONS_TIMEOUT_MS   10000
@@ -319,7 +319,7 @@ options_take(struct worker_ctl_options *o, int option, unsigned *used)
         return WORKER_CTL_EXIT_DONE;
 
     case OPTION_VERSION:
-        printf(OPTIONS_PROGRAM " %s\n", WORKER_VERSION);
+        printf(OPTIONS_PROGRAM " %s\n", OSCP_VERSION);
         return WORKER_CTL_EXIT_DONE;
 
     case '?':

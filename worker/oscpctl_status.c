@@ -14,7 +14,7 @@
 #include "oscpctl_overview.h"
 #include "oscpctl_table.h"
 #include "oscpctl_text.h"
-#include "version.h"
+#include "oscp_version.h"
 
 
 #define STATUS_CELL_SIZE   160
@@ -290,7 +290,7 @@ status_text(const struct status *s)
     const struct worker_ctl_catalog *catalog = s->ctl->catalog;
 
     worker_ctl_out_line(WORKER_CTL_PLAIN, 0, "oscpctl %s, %s, configuration %s",
-                        WORKER_VERSION,
+                        OSCP_VERSION,
                         worker_ctl_text_moment(s->ctl->now_ms, at),
                         catalog->version);
     worker_ctl_out_gap();
@@ -343,7 +343,7 @@ status_json(const struct status *s)
     const struct worker_ctl_catalog   *catalog = s->ctl->catalog;
     const struct worker_ctl_overview  *o;
 
-    cJSON_AddStringToObject(doc, "version", WORKER_VERSION);
+    cJSON_AddStringToObject(doc, "version", OSCP_VERSION);
     cJSON_AddStringToObject(doc, "configuration", catalog->version);
     worker_ctl_json_time(doc, "at", s->ctl->now_ms);
 
