@@ -12,6 +12,8 @@
 static const char *const  entry_streams[WORKER_STREAM_COUNT] = {
     [WORKER_STREAM_CMD] = "cmd",
     [WORKER_STREAM_IN] = "in",
+    [WORKER_STREAM_METER] = "meter",
+    [WORKER_STREAM_OUT] = "out",
 };
 
 static const struct {
@@ -19,15 +21,26 @@ static const struct {
     size_t       offset;
 } entry_fields[] = {
     { "conn", offsetof(struct worker_entry, conn) },
-    { "msg", offsetof(struct worker_entry, msg) },
-    { "op", offsetof(struct worker_entry, op) },
-    { "by", offsetof(struct worker_entry, by) },
-    { "reason", offsetof(struct worker_entry, reason) },
     { "group", offsetof(struct worker_entry, group) },
+    { "msg", offsetof(struct worker_entry, msg) },
     { "req", offsetof(struct worker_entry, req) },
     { "corr", offsetof(struct worker_entry, corr) },
     { "seg", offsetof(struct worker_entry, seg) },
     { "body", offsetof(struct worker_entry, body) },
+    { "created", offsetof(struct worker_entry, created) },
+    { "op", offsetof(struct worker_entry, op) },
+    { "by", offsetof(struct worker_entry, by) },
+    { "reason", offsetof(struct worker_entry, reason) },
+    { "type", offsetof(struct worker_entry, type) },
+    { "blocks", offsetof(struct worker_entry, blocks) },
+    { "message", offsetof(struct worker_entry, message) },
+    { "replace", offsetof(struct worker_entry, replace) },
+    { "entry", offsetof(struct worker_entry, entry) },
+    { "asset", offsetof(struct worker_entry, asset) },
+    { "power_w", offsetof(struct worker_entry, power_w) },
+    { "energy_import_wh", offsetof(struct worker_entry, energy_import_wh) },
+    { "energy_export_wh", offsetof(struct worker_entry, energy_export_wh) },
+    { "at", offsetof(struct worker_entry, at) },
 };
 
 #define ENTRY_FIELDS   (sizeof(entry_fields) / sizeof(*entry_fields))

@@ -1,6 +1,7 @@
 /*
  * The streams that a worker takes work from, and an entry of them: a message as
- * nginx stored it, or an operator's command (design, section 5).
+ * nginx stored it, an operator's command, a sample from the site's meters, or a
+ * message that waits for delivery (design, section 5).
  */
 
 #ifndef WORKER_ENTRY_H
@@ -21,6 +22,8 @@
 enum worker_stream {
     WORKER_STREAM_CMD = 0,
     WORKER_STREAM_IN,
+    WORKER_STREAM_METER,
+    WORKER_STREAM_OUT,
     WORKER_STREAM_COUNT
 };
 
@@ -28,17 +31,32 @@ enum worker_stream {
 struct worker_entry {
     char          id[WORKER_ENTRY_ID_SIZE];
     const char   *conn;
-    const char   *msg;                    /* a message's … */
-    const char   *op;                     /* … or a command's */
-    const char   *by;
-    const char   *reason;
     const char   *group;
+
+    const char   *msg;                    /* a message, in or out */
     const char   *req;
     const char   *corr;
     const char   *seg;
     const char   *body;
     size_t        body_len;
-    oscp_ms_t     at_ms;                  /* received; else by its id */
+    const char   *created;                /* one that waits for delivery */
+
+    const char   *op;                     /* a command */
+    const char   *by;
+    const char   *reason;
+    const char   *type;
+    const char   *blocks;
+    const char   *message;
+    const char   *replace;
+    const char   *entry;
+
+    const char   *asset;                  /* a sample */
+    const char   *power_w;
+    const char   *energy_import_wh;
+    const char   *energy_export_wh;
+
+    const char   *at;                     /* a message's, a sample's */
+    oscp_ms_t     at_ms;                  /* the same; else by its id */
     const char   *nul;                    /* the name of a text that goes on
                                              behind a NUL; else NULL */
     unsigned      gone:1;                 /* deleted from the stream: it has no
@@ -46,7 +64,7 @@ struct worker_entry {
     char         *memory;                 /* owns the texts */
 };
 
-/* "cmd", "in": the name of a stream's key. */
+/* "cmd", "in" …: the name of a stream's key. */
 const char *worker_stream_name(enum worker_stream stream);
 
 /*

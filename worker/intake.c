@@ -107,6 +107,23 @@ intake_message(struct worker_intake *in, const struct worker_entry *e,
 
 
 static void
+intake_command(struct worker_intake *in, const struct worker_entry *e,
+    struct worker_connection *conn)
+{
+    worker_command_entry(in->ctx, conn, e);
+}
+
+
+static void (*const intake_handlers[WORKER_STREAM_COUNT])(
+    struct worker_intake *in, const struct worker_entry *e,
+    struct worker_connection *conn) = {
+
+    [WORKER_STREAM_CMD] = intake_command,
+    [WORKER_STREAM_IN] = intake_message,
+};
+
+
+static void
 intake_free_entries(struct intake_stream *s)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -177,11 +194,8 @@ intake_run_stream(struct worker_intake *in, enum worker_stream stream)
             return -1;
         }
 
-        if (stream == WORKER_STREAM_CMD) {
-            worker_command_entry(in->ctx, conn, e);
-
-        } else {
-            intake_message(in, e, conn);
+        if (intake_handlers[stream] != NULL) {
+            intake_handlers[stream](in, e, conn);
         }
 
         memcpy(s->last, e->id, sizeof(s->last));
@@ -320,7 +334,15 @@ worker_intake_busy(const struct worker_intake *in)
 
 
 int
-worker_intake_drained(const struct worker_intake *in)
+worker_intake_drained(const struct worker_intake *in,
+    enum worker_stream stream)
+{
+    return in->streams[stream].drained;
+}
+
+
+int
+worker_intake_drained_all(const struct worker_intake *in)
 {
     int  drained = 1;
 
@@ -333,15 +355,10 @@ worker_intake_drained(const struct worker_intake *in)
 
 
 int
-worker_intake_caught_up(const struct worker_intake *in)
+worker_intake_caught_up(const struct worker_intake *in,
+    enum worker_stream stream)
 {
-    int  caught_up = 1;
-
-    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
-        caught_up &= in->streams[i].caught_up;
-    }
-
-    return caught_up;
+    return in->streams[stream].caught_up;
 }
 
 

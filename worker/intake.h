@@ -1,7 +1,7 @@
 /*
- * Takes entries from the streams `cmd` and `in`, batch by batch, and lets each
- * take effect: first those that a predecessor took and did not settle, then new
- * ones; of one batch the commands before the messages.
+ * Takes entries from the streams, batch by batch, and lets each take effect:
+ * first those that a predecessor took and did not settle, then new ones; of one
+ * batch the commands before the messages.
  */
 
 #ifndef WORKER_INTAKE_H
@@ -39,11 +39,14 @@ void worker_intake_take(struct worker_intake *in, struct worker_redis *redis);
 /* 1 while a batch is under way or not yet applied. */
 int worker_intake_busy(const struct worker_intake *in);
 
-/* 1 when the last batch applied was all there was. */
-int worker_intake_drained(const struct worker_intake *in);
+/* 1 when the last batch applied was all there was in a stream; in all. */
+int worker_intake_drained(const struct worker_intake *in,
+    enum worker_stream stream);
+int worker_intake_drained_all(const struct worker_intake *in);
 
-/* 1 when all that was there at the reset has been applied. */
-int worker_intake_caught_up(const struct worker_intake *in);
+/* 1 when all that was in a stream at the reset has been applied. */
+int worker_intake_caught_up(const struct worker_intake *in,
+    enum worker_stream stream);
 
 /* The number of the last take that has been applied (see ctx->takes). */
 uint64_t worker_intake_taken(const struct worker_intake *in);

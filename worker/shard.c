@@ -454,17 +454,19 @@ shard_pump(struct worker_shard *shard)
     }
 
     if (!worker_intake_busy(shard->intake)) {
-        shard->work |= !worker_intake_drained(shard->intake);
+        shard->work |= !worker_intake_drained_all(shard->intake);
 
         if (shard->phase == SHARD_CATCHING_UP
-            && worker_intake_caught_up(shard->intake))
+            && worker_intake_caught_up(shard->intake, WORKER_STREAM_CMD)
+            && worker_intake_caught_up(shard->intake, WORKER_STREAM_IN))
         {
             shard_run(shard);
         }
     }
 
     worker_connection_judge(ctx, worker_intake_taken(shard->intake),
-                            worker_intake_drained(shard->intake),
+                            worker_intake_drained(shard->intake,
+                                                  WORKER_STREAM_IN),
                             worker_intake_last_ms(shard->intake));
     shard_commit(shard);
 
