@@ -40,6 +40,9 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     case OSCP_ADDRESS_SENTINEL:
         return "is not supported yet: sentinel addresses come later";
 
+    case OSCP_ADDRESS_CLUSTER:
+        return "is not supported yet: cluster addresses come later";
+
     case OSCP_ADDRESS_UNIX:
         redis->path.len = ngx_strlen(a.path);
         redis->path.data = ngx_pnalloc(cf->pool, redis->path.len + 1);

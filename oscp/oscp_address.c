@@ -9,11 +9,11 @@
 
 #define UNIX_PREFIX      "unix:"
 #define SENTINEL_PREFIX  "sentinel:"
-#define PORT_MAX         65535
+#define CLUSTER_PREFIX   "cluster:"
 
 static const char  address_forms[] =
-    "must be unix:/PATH, HOST, HOST:PORT, [IPv6]:PORT "
-    "or sentinel:NAME@HOST:PORT,...";
+    "must be unix:/PATH, HOST, HOST:PORT, [IPv6]:PORT, "
+    "sentinel:NAME@HOST:PORT,... or cluster:HOST:PORT,...";
 
 
 static int
@@ -101,7 +101,7 @@ oscp_address_port(oscp_str_t s)
         port = port * 10 + digit;
     }
 
-    return port <= PORT_MAX ? port : 0;
+    return port <= OSCP_ADDRESS_PORT_MAX ? port : 0;
 }
 
 
@@ -150,44 +150,67 @@ oscp_address_host(oscp_str_t s, unsigned port, oscp_host_t *h)
 }
 
 
-/* Reads what follows "sentinel:". */
+/* Reads HOST,HOST…; `port` is that of a host that names none. */
 static int
-oscp_address_sentinel(oscp_str_t s, oscp_address_t *a)
+oscp_address_list(oscp_str_t s, unsigned port, oscp_address_t *a)
 {
     oscp_str_t   item;
     const char  *p, *end, *comma;
 
-    a->kind = OSCP_ADDRESS_SENTINEL;
-
+    p = s.data;
     end = s.data + s.len;
-    p = s.len > 0 ? memchr(s.data, '@', s.len) : NULL;
-    if (p == NULL
-        || !oscp_name_valid(s.data, (size_t) (p - s.data), OSCP_NAME_PLAIN))
-    {
-        return -1;
-    }
 
-    memcpy(a->master, s.data, (size_t) (p - s.data));
-
-    do {
-        p++;
-        comma = memchr(p, ',', (size_t) (end - p));
+    for ( ;; ) {
+        comma = p < end ? memchr(p, ',', (size_t) (end - p)) : NULL;
         item.data = p;
         item.len = (size_t) ((comma ? comma : end) - p);
 
         if (a->nhosts == OSCP_ADDRESS_HOSTS_MAX
-            || oscp_address_host(item, OSCP_ADDRESS_SENTINEL_PORT,
-                                 &a->hosts[a->nhosts]) != 0)
+            || oscp_address_host(item, port, &a->hosts[a->nhosts]) != 0)
         {
             return -1;
         }
 
         a->nhosts++;
-        p = comma;
 
-    } while (comma != NULL);
+        if (comma == NULL) {
+            return 0;
+        }
 
-    return 0;
+        p = comma + 1;
+    }
+}
+
+
+static int
+oscp_address_sentinel(oscp_str_t s, oscp_address_t *a)
+{
+    size_t       len;
+    const char  *at;
+
+    a->kind = OSCP_ADDRESS_SENTINEL;
+
+    at = s.len > 0 ? memchr(s.data, '@', s.len) : NULL;
+    len = at != NULL ? (size_t) (at - s.data) : 0;
+    if (!oscp_name_valid(s.data, len, OSCP_NAME_PLAIN)) {
+        return -1;
+    }
+
+    memcpy(a->master, s.data, len);
+
+    s.data = at + 1;
+    s.len -= len + 1;
+
+    return oscp_address_list(s, OSCP_ADDRESS_SENTINEL_PORT, a);
+}
+
+
+static int
+oscp_address_cluster(oscp_str_t s, oscp_address_t *a)
+{
+    a->kind = OSCP_ADDRESS_CLUSTER;
+
+    return oscp_address_list(s, OSCP_ADDRESS_REDIS_PORT, a);
 }
 
 
@@ -208,37 +231,72 @@ oscp_address_unix(oscp_str_t s, oscp_address_t *a)
 }
 
 
+/* Reads HOST… as the only one. */
+static int
+oscp_address_tcp(oscp_str_t s, oscp_address_t *a)
+{
+    a->kind = OSCP_ADDRESS_TCP;
+    a->nhosts = 1;
+
+    return oscp_address_host(s, OSCP_ADDRESS_REDIS_PORT, &a->hosts[0]);
+}
+
+
+/* What stands before an address, and what reads the rest; the last fits all. */
+static const struct {
+    const char  *prefix;
+    int        (*read)(oscp_str_t s, oscp_address_t *a);
+} address_kinds[] = {
+    { UNIX_PREFIX, oscp_address_unix },
+    { SENTINEL_PREFIX, oscp_address_sentinel },
+    { CLUSTER_PREFIX, oscp_address_cluster },
+    { "", oscp_address_tcp }
+};
+
+
 oscp_err_t
 oscp_address_parse(const char *text, size_t len, oscp_address_t *a,
     oscp_error_t *err)
 {
-    int         rc;
-    size_t      skip;
+    size_t      i, skip;
     oscp_str_t  s = { text, len };
 
     memset(a, 0, sizeof(*a));
 
-    if (oscp_address_begins(s, UNIX_PREFIX)) {
-        skip = sizeof(UNIX_PREFIX) - 1;
-        s.data += skip;
-        s.len -= skip;
-        rc = oscp_address_unix(s, a);
-
-    } else if (oscp_address_begins(s, SENTINEL_PREFIX)) {
-        skip = sizeof(SENTINEL_PREFIX) - 1;
-        s.data += skip;
-        s.len -= skip;
-        rc = oscp_address_sentinel(s, a);
-
-    } else {
-        a->kind = OSCP_ADDRESS_TCP;
-        a->nhosts = 1;
-        rc = oscp_address_host(s, OSCP_ADDRESS_REDIS_PORT, &a->hosts[0]);
+    for (i = 0; !oscp_address_begins(s, address_kinds[i].prefix); i++) {
+        /* void */
     }
 
-    if (rc != 0) {
+    skip = strlen(address_kinds[i].prefix);
+    s.data += skip;
+    s.len -= skip;
+
+    if (address_kinds[i].read(s, a) != 0) {
         return oscp_error_set(err, OSCP_ERR_SYNTAX, "", "%s", address_forms);
     }
 
     return OSCP_OK;
+}
+
+
+int
+oscp_address_host_set(oscp_host_t *h, const char *host, size_t len,
+    long long port)
+{
+    oscp_str_t  s = { host, len };
+
+    if (port < 1 || port > OSCP_ADDRESS_PORT_MAX
+        || (len > 0 && !oscp_address_host_valid(s)
+            && !oscp_address_ipv6_valid(s)))
+    {
+        return -1;
+    }
+
+    memset(h, 0, sizeof(*h));
+    if (len > 0) {
+        memcpy(h->host, host, len);
+    }
+    h->port = (unsigned) port;
+
+    return 0;
 }

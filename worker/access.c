@@ -74,9 +74,13 @@ access_set_redis(struct worker_access *a, const struct access_given *g)
         return -1;
     }
 
-    if (a->address.kind == OSCP_ADDRESS_SENTINEL) {
-        fprintf(stderr, "%s: --%s %s: Sentinel is not supported by this "
-                "version\n", g->program, g->name, g->value);
+    if (a->address.kind == OSCP_ADDRESS_SENTINEL
+        || a->address.kind == OSCP_ADDRESS_CLUSTER)
+    {
+        fprintf(stderr, "%s: --%s %s: %s is not supported by this version\n",
+                g->program, g->name, g->value,
+                a->address.kind == OSCP_ADDRESS_CLUSTER ? "Cluster"
+                                                        : "Sentinel");
         return -1;
     }
 

@@ -37,7 +37,10 @@ static const address_case_t  good[] = {
       1, "mymaster" },
     { "sentinel:my-master@a:1,b,[::1]:3", OSCP_ADDRESS_SENTINEL, "a", 1, 3,
       "my-master" },
-    { "sentinel:m@a,b,c,d,e,f,g,h", OSCP_ADDRESS_SENTINEL, "a", 26379, 8, "m" }
+    { "sentinel:m@a,b,c,d,e,f,g,h", OSCP_ADDRESS_SENTINEL, "a", 26379, 8, "m" },
+    { "cluster:10.0.0.1", OSCP_ADDRESS_CLUSTER, "10.0.0.1", 6379, 1, "" },
+    { "cluster:a:7000,b,[::1]:7002", OSCP_ADDRESS_CLUSTER, "a", 7000, 3, "" },
+    { "cluster:a,b,c,d,e,f,g,h", OSCP_ADDRESS_CLUSTER, "a", 6379, 8, "" }
 };
 
 static const char *const  bad[] = {
@@ -48,7 +51,9 @@ static const char *const  bad[] = {
     "unix:", "unix:/", "unix:run", "unix:run/redis.sock",
     "sentinel:", "sentinel:@a", "sentinel:m", "sentinel:m@", "sentinel:m@a,",
     "sentinel:m@,a", "sentinel:m m@a", "sentinel:m@a:0",
-    "sentinel:m@a,b,c,d,e,f,g,h,i", "redis://a", "tcp:a"
+    "sentinel:m@a,b,c,d,e,f,g,h,i", "cluster:", "cluster:,a", "cluster:a,",
+    "cluster:a,,b", "cluster:m@a", "cluster:a:0", "cluster:unix:/a",
+    "cluster:a,b,c,d,e,f,g,h,i", "redis://a", "tcp:a"
 };
 
 
@@ -89,6 +94,14 @@ test_hosts(void)
     is_int(a.hosts[1].port, 26379, "with the default port");
     is_str(a.hosts[2].host, "::1", "third sentinel");
     is_int(a.hosts[2].port, 3, "with its port");
+
+    text = "cluster:a:7000,b,[::1]:7002";
+
+    oscp_address_parse(text, strlen(text), &a, NULL);
+    is_str(a.hosts[1].host, "b", "second node");
+    is_int(a.hosts[1].port, 6379, "with the default port");
+    is_str(a.hosts[2].host, "::1", "third node");
+    is_int(a.hosts[2].port, 7002, "with its port");
 }
 
 
@@ -120,6 +133,35 @@ test_limits(void)
 }
 
 
+/* Hosts as Redis names them to us. */
+static void
+test_told(void)
+{
+    char         text[OSCP_ADDRESS_HOST_SIZE];
+    oscp_host_t  h;
+
+    memset(text, 'a', sizeof(text));
+
+    is_int(oscp_address_host_set(&h, "10.0.0.1", 8, 7000), 0, "an address");
+    is_str(h.host, "10.0.0.1", "is kept");
+    is_int(h.port, 7000, "with its port");
+    is_int(oscp_address_host_set(&h, "2001:db8::1", 11, 65535), 0,
+           "an IPv6 address without brackets");
+    is_str(h.host, "2001:db8::1", "is kept");
+    is_int(oscp_address_host_set(&h, "node-1.example", 14, 1), 0, "a name");
+    is_int(oscp_address_host_set(&h, "", 0, 7000), 0, "no host");
+    is_str(h.host, "", "is none");
+    is_int(oscp_address_host_set(&h, text, sizeof(text) - 1, 1), 0,
+           "the longest host");
+    is_int(oscp_address_host_set(&h, text, sizeof(text), 1), -1,
+           "one byte more is refused");
+    is_int(oscp_address_host_set(&h, "a", 1, 0), -1, "no port");
+    is_int(oscp_address_host_set(&h, "a", 1, 65536), -1, "port too large");
+    is_int(oscp_address_host_set(&h, "?", 1, 7000), -1, "no host's name");
+    is_int(oscp_address_host_set(&h, "a b", 3, 7000), -1, "two words");
+}
+
+
 int
 main(void)
 {
@@ -138,9 +180,11 @@ main(void)
 
     ok(strstr(err.text, "unix:/PATH") != NULL && err.path[0] == '\0',
        "the error shows the forms");
+    ok(strstr(err.text, "cluster:HOST") != NULL, "all of them");
 
     test_hosts();
     test_limits();
+    test_told();
 
     return done_testing();
 }
