@@ -26,6 +26,11 @@ static char *ngx_oscp_connection_check(ngx_conf_t *cf, ngx_oscp_builder_t *b,
     const ngx_oscp_connection_t *connection);
 static void ngx_oscp_connection_report(ngx_conf_t *cf, ngx_uint_t level,
     ngx_oscp_builder_t *b, const oscp_error_t *err);
+static void ngx_oscp_connection_file(ngx_conf_t *cf,
+    const oscp_connection_conf_t *conf, const char *directive,
+    const char *file);
+static void ngx_oscp_connection_files(ngx_conf_t *cf,
+    const oscp_connection_conf_t *conf);
 static ngx_int_t ngx_oscp_connection_document(ngx_conf_t *cf,
     ngx_oscp_connection_t *connection);
 static ngx_int_t ngx_oscp_connection_keys(ngx_conf_t *cf,
@@ -296,12 +301,58 @@ ngx_oscp_connection_check(ngx_conf_t *cf, ngx_oscp_builder_t *b,
             ngx_oscp_connection_report(cf, NGX_LOG_WARN, b, &err);
         }
 
+        ngx_oscp_connection_files(cf, &connection->conf);
+
         return NGX_CONF_OK;
     }
 
     ngx_oscp_connection_report(cf, NGX_LOG_EMERG, b, &err);
 
     return NGX_CONF_ERROR;
+}
+
+
+static void
+ngx_oscp_connection_file(ngx_conf_t *cf, const oscp_connection_conf_t *conf,
+    const char *directive, const char *file)
+{
+    if (file != NULL && access(file, F_OK) == -1 && ngx_errno == NGX_ENOENT) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "in oscp_connection \"%s\": \"%s\" names the file "
+                           "\"%s\", which does not exist here",
+                           conf->name, directive, file);
+    }
+}
+
+
+/*
+ * Files that the worker reads, which may be on another machine or not written
+ * yet: one that is not there is worth a word, but no error.
+ */
+static void
+ngx_oscp_connection_files(ngx_conf_t *cf, const oscp_connection_conf_t *conf)
+{
+    size_t  i;
+
+    struct {
+        const char  *directive;
+        const char  *file;
+    } files[] = {
+        { "present token", conf->token_file },
+        { "present oauth", conf->client_secret_file },
+        { "peer_tls", conf->tls_ca },
+        { "peer_tls", conf->tls_cert },
+        { "peer_tls", conf->tls_key }
+    };
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        ngx_oscp_connection_file(cf, conf, files[i].directive, files[i].file);
+    }
+
+    for (i = 0; i < conf->nheaders; i++) {
+        ngx_oscp_connection_file(cf, conf, "present header",
+                                 conf->headers[i].file);
+    }
 }
 
 

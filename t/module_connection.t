@@ -135,7 +135,8 @@ my @good = (
     ['dialect lenient;', { strict => 0 }],
     ['peer_path heartbeat /beat;', { peer_path => { heartbeat => '/beat' } }],
     ['present token file=out;', { present => 'token',
-        token_file => "$dir/out" }],
+        token_file => "$dir/out" },
+        "\"present token\" names the file \"$dir/out\", which does not"],
     ['present oauth token_url=https://x/t?a=b client_id=c'
         . ' client_secret_file=s;',
         { present => 'oauth', token_url => 'https://x/t?a=b', client_id => 'c',
@@ -148,9 +149,9 @@ my @good = (
     ["present oauth $oauth auth=basic;", { auth_body => 0 }],
     ['present header fp-id BF01; present header key file=/k;', { headers =>
         [{ name => 'fp-id', value => 'BF01' }, { name => 'key',
-        file => '/k' }] }],
+        file => '/k' }] }, '"present header" names the file "/k", which does not'],
     ['peer_tls ca=/ca cert=/c key=k;', { tls_ca => '/ca', tls_cert => '/c',
-        tls_key => "$dir/k" }],
+        tls_key => "$dir/k" }, '"peer_tls" names the file "/ca", which'],
     ['group G2 scope=s circuit=c rated=0.5MW safe_default=2500W asset=A'
         . ' voltage=240V;', { groups => [{ id => 'G2', scope => 's',
         circuit => 'c', asset => 'A', rated_w => 500000,
