@@ -29,7 +29,7 @@ sub of {
     my ($class, $part, %o) = @_;
 
     return $class->new(build => $part->{build},
-        redis => 'unix:' . $part->redis->socket, %o);
+        redis => $part->redis->address, %o);
 }
 
 sub words {

@@ -38,6 +38,8 @@ $SIG{$_} = sub { exit 1 } for qw(INT TERM);
 #   workers      how many to start, 1
 #   arguments    further ones for every worker
 #   appendfsync  'always'; undef: no AOF
+#   store        a SUB that is given the directory and starts another kind of
+#                Redis there: an OSCP::Sentinel, an OSCP::Cluster
 sub start {
     my ($class, %o) = @_;
     my $build = abs_path($ENV{OSCP_BUILD} // 'build')
@@ -48,8 +50,9 @@ sub start {
 
     push @running, $self;
     $self->file('token', TOKEN . "\n");
-    $self->{redis} = OSCP::Redis->new(dir => $self->{dir},
-        appendfsync => $self->{appendfsync})->start;
+    $self->{redis} = $self->{store} ? $self->{store}->($self->{dir})
+        : OSCP::Redis->new(dir => $self->{dir},
+            appendfsync => $self->{appendfsync})->start;
     $self->publish(%{$o{connections}}) if $o{connections};
     $self->{list} = [];
     $self->add_worker for 1 .. $self->{workers};
@@ -60,7 +63,7 @@ sub add_worker {
     my ($self, @arguments) = @_;
     my $n = @{$self->{list}} + 1;
     my $worker = OSCP::Worker->new(dir => $self->{dir},
-        build => $self->{build}, redis => 'unix:' . $self->redis->socket,
+        build => $self->{build}, redis => $self->redis->address,
         name => "worker-$n", arguments => ['--log-level', 'debug',
             @{$self->{arguments}}, @arguments]);
 
@@ -271,10 +274,9 @@ END {
     for my $self (splice @running) {
         my $good = $self->{finished} && Test::More->builder->is_passing
             && $status == 0;
-        for my $part (@{$self->{list} // []}, $self->{redis}) {
-            my $process = ref $part && $part->process or next;
-            $process->stop('KILL', 5);
-        }
+        $_->stop('KILL', 5) for map({ $_->process // () }
+            @{$self->{list} // []}),
+            $self->{redis} ? $self->redis->processes : ();
         $good && !$ENV{OSCP_KEEP} ? remove_tree($self->{dir})
             : show_logs($self->{dir});
     }

@@ -7,6 +7,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 
 use OSCP::Process qw(wait_for);
@@ -15,11 +16,20 @@ use OSCP::Process qw(wait_for);
 # itself stays the default user.
 my $USERS = dirname(abs_path(__FILE__)) . '/../../../conf/redis-users.conf';
 
-# new(dir =>, appendfsync => 'always' | 'everysec' | undef for no AOF)
+# new(OPTIONS)
+#   dir          where its files are
+#   name         of its process, log and files, 'redis'
+#   appendfsync  'always' | 'everysec' | 'no' | undef for no AOF
+#   port         1: on a TCP port of its own as well
+#   tls          { cert =>, key => }: that port speaks TLS and nothing else
+#   arguments    further ones
 sub new {
     my ($class, %o) = @_;
+    my $self = bless { name => 'redis', arguments => [], %o }, $class;
 
-    return bless { %o, socket => "$o{dir}/redis.sock" }, $class;
+    $self->{socket} = "$self->{dir}/$self->{name}.sock";
+    $self->{port} = free_port() if $o{port};
+    return $self;
 }
 
 sub socket {
@@ -28,21 +38,63 @@ sub socket {
     return $self->{socket};
 }
 
+sub port {
+    my ($self) = @_;
+
+    return $self->{port};
+}
+
+# As the programs and oscp_redis take it.
+sub address {
+    my ($self) = @_;
+
+    return "unix:$self->{socket}";
+}
+
+sub tcp_address {
+    my ($self) = @_;
+
+    return "127.0.0.1:$self->{port}";
+}
+
+# Below the ports that the kernel gives to outgoing connections, so that it
+# stays free while its owner restarts.
+sub free_port {
+    for (1 .. 1000) {
+        my $port = 10000 + int rand 20000;
+        my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+            LocalPort => $port, Listen => 1);
+        return $port if $socket;
+    }
+    die 'no free port';
+}
+
 sub start {
     my ($self) = @_;
-    my $dir = $self->{dir};
-    my $fsync = $self->{appendfsync};
+    my ($dir, $name, $fsync) = @{$self}{qw(dir name appendfsync)};
 
     unlink $self->{socket};
-    mkdir "$dir/redis";
-    $self->{process} = OSCP::Process->start(name => 'redis',
-        log => "$dir/redis.log", argv => ['redis-server', $self->_users, '--port', '0',
-            '--unixsocket', $self->{socket}, '--unixsocketperm', '777',
-            '--dir', "$dir/redis", '--save', '', '--daemonize', 'no',
-            $fsync ? ('--appendonly', 'yes', '--appendfsync', $fsync) : ()]);
+    mkdir "$dir/$name";
+    $self->{process} = OSCP::Process->start(name => $name,
+        log => "$dir/$name.log", argv => ['redis-server', $self->_users,
+            $self->_listen, '--unixsocket', $self->{socket},
+            '--unixsocketperm', '777', '--dir', "$dir/$name", '--save', '',
+            '--daemonize', 'no',
+            $fsync ? ('--appendonly', 'yes', '--appendfsync', $fsync) : (),
+            @{$self->{arguments}}]);
     wait_for(sub { eval { $self->command('PING') eq 'PONG' } }, 10)
         or die 'Redis does not start: ' . $self->{process}->log_text;
     return $self;
+}
+
+sub _listen {
+    my ($self) = @_;
+    my $tls = $self->{tls};
+
+    return ('--port', $self->{port} // 0, '--bind', '127.0.0.1') if !$tls;
+    return ('--port', 0, '--bind', '127.0.0.1', '--tls-port', $self->{port},
+        '--tls-cert-file', $tls->{cert}, '--tls-key-file', $tls->{key},
+        '--tls-auth-clients', 'no');
 }
 
 # The file with the users, and beside it a password file for each.
@@ -67,6 +119,7 @@ sub _users {
     return "$dir/redis-users.conf";
 }
 
+# The password of one of them.
 sub password {
     my ($user) = @_;
 
@@ -77,6 +130,13 @@ sub process {
     my ($self) = @_;
 
     return $self->{process};
+}
+
+# All processes, for whoever ends them.
+sub processes {
+    my ($self) = @_;
+
+    return $self->{process} // ();
 }
 
 sub stop {
@@ -105,7 +165,7 @@ sub command {
         local $SIG{PIPE} = 'IGNORE';
         local $SIG{ALRM} = sub { die "no answer from Redis\n" };
         alarm 20;
-        syswrite($fh, $text) == length $text or die "write: $!\n";
+        (syswrite($fh, $text) // 0) == length $text or die "write: $!\n";
         my $got = _reply($fh);
         alarm 0;
         $got;

@@ -45,6 +45,8 @@ $SIG{$_} = sub { exit 1 } for qw(INT TERM);
 #   http, server      further nginx directives
 #   nginx_workers, workers   how many; workers 0 starts none
 #   appendfsync  'always'; undef: no AOF
+#   store        a SUB that is given the directory and starts another kind of
+#                Redis there: an OSCP::Sentinel, an OSCP::Cluster
 #   cp           options of OSCP::CP
 sub start {
     my ($class, %o) = @_;
@@ -59,14 +61,15 @@ sub start {
     chmod 0755, $dir;
     $self->file('in.token', TOKEN_IN . "\n");
     $self->file('out.token', TOKEN_OUT . "\n");
-    $self->{redis} = OSCP::Redis->new(dir => $dir,
-        appendfsync => $self->{appendfsync})->start;
+    $self->{redis} = $self->{store} ? $self->{store}->($dir)
+        : OSCP::Redis->new(dir => $dir,
+            appendfsync => $self->{appendfsync})->start;
     $self->{cp} = OSCP::CP->new(dir => $dir, %{$self->{cp} // {}})->start;
     $self->{nginx} = OSCP::Nginx->new(dir => $dir, build => $build,
         workers => $self->{nginx_workers}, http => $self->http,
         server => $self->server)->start;
     $self->{list} = [map { OSCP::Worker->new(dir => $dir, build => $build,
-        redis => 'unix:' . $self->redis->socket, name => "worker-$_",
+        redis => $self->redis->address, name => "worker-$_",
         arguments => ['--redis-user', 'oscp-worker', '--redis-password-file',
             "$dir/oscp-worker.password"]) }
         1 .. ($self->{workers} || 1)];
@@ -104,7 +107,7 @@ sub http {
         map({ "$_;" } @groups);
 
     return <<"CONF" . ($self->{http} // '');
-oscp_redis unix:@{[$self->redis->socket]} user=oscp-nginx
+oscp_redis @{[$self->redis->address]} user=oscp-nginx
         password_file=$dir/oscp-nginx.password;
     oscp_connection vector {
         profile vector;
@@ -299,13 +302,14 @@ END {
         my $good = $self->{finished} && Test::More->builder->is_passing
             && $status == 0;
         for my $part (@{$self->{list} // []},
-            map { $self->{$_} } qw(nginx redis cp))
+            map { $self->{$_} } qw(nginx cp))
         {
             my $process = ref $part && $part->can('process')
                 && $part->process or next;
             # A master killed at once would leave its workers behind.
             $process->stop($process->{name} eq 'nginx' ? 'TERM' : 'KILL', 5);
         }
+        $_->stop('KILL', 5) for $self->{redis} ? $self->redis->processes : ();
         $good && !$ENV{OSCP_KEEP} ? remove_tree($self->{dir})
             : show_logs($self->{dir});
     }
