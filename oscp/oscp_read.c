@@ -569,31 +569,26 @@ oscp_read_handshake(oscp_message_t *m, const oscp_handshake_t *handshake)
 }
 
 
-/* What must hold before anything is read: an object of a decent size. */
+/* What must hold before anything is read: a decent size, and a value. */
 static int
-oscp_read_begin(oscp_json_t *j)
+oscp_read_begin(oscp_json_t *j, oscp_json_type_t *type)
 {
     if (j->end - j->p > OSCP_READ_SIZE_MAX) {
         return oscp_json_fail(j, OSCP_ERR_LIMIT, "must have at most %d bytes",
                               OSCP_READ_SIZE_MAX);
     }
 
-    switch (oscp_json_peek(j)) {
-
-    case OSCP_JSON_OBJECT:
+    *type = oscp_json_peek(j);
+    if (*type != OSCP_JSON_NONE) {
         return 0;
-
-    case OSCP_JSON_NONE:
-        if (j->end - j->p >= 3 && memcmp(j->p, READ_BOM, 3) == 0) {
-            return oscp_json_fail(j, OSCP_ERR_SYNTAX, "must not begin with a "
-                                  "byte order mark");
-        }
-
-        return oscp_json_fail_syntax(j, "a value is missing");
-
-    default:
-        return oscp_json_fail(j, OSCP_ERR_SCHEMA, "must be an object");
     }
+
+    if (j->end - j->p >= 3 && memcmp(j->p, READ_BOM, 3) == 0) {
+        return oscp_json_fail(j, OSCP_ERR_SYNTAX, "must not begin with a "
+                              "byte order mark");
+    }
+
+    return oscp_json_fail_syntax(j, "a value is missing");
 }
 
 
@@ -604,6 +599,7 @@ oscp_read_root(oscp_reader_t *r, oscp_message_t *m)
     char                 *base;
     oscp_json_t          *j = &r->json;
     oscp_handshake_t      handshake;
+    oscp_json_type_t      type;
     oscp_read_order_t     order;
     const oscp_schema_t  *schema;
 
@@ -612,8 +608,12 @@ oscp_read_root(oscp_reader_t *r, oscp_message_t *m)
         return oscp_json_fail(j, OSCP_ERR_SEMANTIC, "must be a message");
     }
 
-    if (oscp_read_begin(j) != 0) {
+    if (oscp_read_begin(j, &type) != 0) {
         return -1;
+    }
+
+    if (type != OSCP_JSON_OBJECT) {
+        return oscp_json_fail(j, OSCP_ERR_SCHEMA, "must be an object");
     }
 
     is_handshake = m->kind == OSCP_HANDSHAKE
@@ -644,4 +644,52 @@ oscp_read(oscp_message_t *m, const char *json, size_t len,
     oscp_json_init(&reader.json, json, len, err);
 
     return oscp_read_root(&reader, m) == 0 ? OSCP_OK : reader.json.code;
+}
+
+
+/* One object stands for a list of one. */
+static int
+oscp_read_one_or_many(oscp_reader_t *r, const oscp_field_t *field, char *base)
+{
+    int                 rc;
+    char               *items;
+    size_t              n, max;
+    oscp_json_type_t    type;
+    oscp_read_order_t   order;
+    const oscp_list_t  *list = field->list;
+
+    if (oscp_read_begin(&r->json, &type) != 0) {
+        return -1;
+    }
+
+    if (type != OSCP_JSON_OBJECT) {
+        rc = oscp_read_list(r, field, base);
+
+    } else {
+        memcpy(&items, base + list->items, sizeof(items));
+        memcpy(&max, base + list->max, sizeof(max));
+        oscp_read_order_init(&order);
+
+        rc = oscp_read_element(r, list->object, max > 0 ? items : NULL, &order);
+
+        n = 1;
+        memcpy(base + list->n, &n, sizeof(n));
+    }
+
+    return rc == 0 ? oscp_json_end(&r->json) : -1;
+}
+
+
+oscp_err_t
+oscp_read_elements(const oscp_field_t *field, void *base, const char *json,
+    size_t len, oscp_error_t *err)
+{
+    oscp_reader_t                     reader;
+    static const oscp_read_options_t  none;
+
+    reader.options = &none;
+    oscp_json_init(&reader.json, json, len, err);
+
+    return oscp_read_one_or_many(&reader, field, base) == 0 ? OSCP_OK
+                                                            : reader.json.code;
 }

@@ -59,4 +59,15 @@ typedef struct {
 oscp_err_t oscp_read(oscp_message_t *m, const char *json, size_t len,
     const oscp_read_options_t *options, oscp_error_t *err);
 
+struct oscp_field_s;
+
+/*
+ * Internal to oscp/: reads a document that is one object or a list of them, as
+ * the list of `field` (oscp_schema.h) describes, into the members of `base`
+ * that it names.  Rules, results and errors as for oscp_read(); the path of an
+ * element of a list begins with "$[INDEX]".
+ */
+oscp_err_t oscp_read_elements(const struct oscp_field_s *field, void *base,
+    const char *json, size_t len, oscp_error_t *err);
+
 #endif /* OSCP_READ_H */

@@ -12,6 +12,7 @@
 #include "oscp_json.h"
 #include "oscp_message.h"
 #include "oscp_read.h"
+#include "oscp_sample.h"
 
 #define OSCP_SCHEMA_FIELDS_MAX  8      /* fields of one object */
 #define OSCP_SCHEMA_NAME_MAX    32     /* bytes in a field's name */
@@ -46,7 +47,7 @@ typedef struct {
     const oscp_schema_t  *object;        /* of an element */
 } oscp_list_t;
 
-typedef struct {
+typedef struct oscp_field_s {
     const char           *quoted;        /* name with its quotes */
     size_t                quoted_len;
     oscp_field_kind_t     kind;
@@ -99,6 +100,7 @@ typedef union {
     oscp_energy_t       energy;
     oscp_asset_t        asset;
     oscp_version_url_t  url;
+    oscp_sample_site_t  sample;
 } oscp_element_t;
 
 /* The fields of a message; NULL for a number that is no message. */
