@@ -8,6 +8,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=$ROOT/build
 JOBS=${JOBS:-2}
+TEST_JOBS=${TEST_JOBS:-6}       # tests wait more than they work
 
 # What a build needs, and what the sandbox, the tests and the benchmarks need
 # besides.  libtest-nginx-perl is not here: see install_test_nginx.
@@ -216,7 +217,7 @@ units() {
 prove_in() {
     local build=$1
     shift
-    ( cd "$ROOT" && OSCP_BUILD=$build prove -j"$JOBS" -It/lib "$@" )
+    ( cd "$ROOT" && OSCP_BUILD=$build prove -j"$TEST_JOBS" -It/lib "$@" )
 }
 
 run_tests() {
@@ -236,10 +237,11 @@ run_tests() {
     build --unit
     build --unit --asan
     say "tests, plain build"
-    prove_in "$BUILD" $(units "$BUILD") "$ROOT"/t/*.t
+    # backwards: the longest are the worker's and the scenarios
+    prove_in "$BUILD" $(ls -r "$ROOT"/t/*.t) $(units "$BUILD")
     say "tests, ASan + UBSan build"
-    prove_in "$BUILD/asan" $(units "$BUILD/asan") \
-        $(ls "$ROOT"/t/*.t | grep -v /lint.t)
+    prove_in "$BUILD/asan" $(ls -r "$ROOT"/t/*.t | grep -v /lint.t) \
+        $(units "$BUILD/asan")
 }
 
 run_sandbox() {

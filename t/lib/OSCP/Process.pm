@@ -13,6 +13,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT_OK = qw(wait_for show_logs slow sanitized);
 
 use constant SHOWN => 40;       # lines of each log that a failure shows
+use constant PAUSE_MAX => 0.04; # seconds between two looks at a state
 
 # Every wait is that much longer where everything is slower.
 my $SLOW = $ENV{OSCP_TEST_SLOW}
@@ -23,16 +24,19 @@ sub slow {
 }
 
 # wait_for(SUB, SECONDS): what SUB gives as soon as it is true, or undef when
-# the time is over.
+# the time is over.  It looks often at first and then less often, for a look
+# takes processor time from what is waited for.
 sub wait_for {
     my ($check, $seconds) = @_;
     my $until = time() + ($seconds // 10) * $SLOW;
+    my $pause = 0.005;
 
     while (1) {
         my $result = $check->();
         return $result if $result;
         return undef if time() >= $until;
-        sleep 0.005;
+        sleep $pause;
+        $pause *= 1.25 if $pause < PAUSE_MAX;
     }
 }
 
