@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define KEY(name)        .quoted = "\"" name "\"", .quoted_len = sizeof(name) + 1
+#define KEY(name)  .quoted = "\"" name "\"", .quoted_len = sizeof(name) + 1
 
 #define MUST_REGISTER    "must be a number of watt-hours, 0 to 1e12"
 #define MUST_POWER       "must be a number of watts, -1e12 to 1e12"
