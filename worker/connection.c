@@ -30,6 +30,7 @@ struct worker_connection {
     struct worker_group_link        link;        /* what groups see of this */
     struct worker_groups            groups;
     oscp_segments_t                *segments;
+    struct worker_peer             *peer;        /* where it all goes */
     struct worker_outbound         *outbound;
     struct worker_timer             timer;       /* the next deadline */
     uint64_t                        judge_take;  /* judged after this take */
@@ -379,7 +380,7 @@ worker_connection_disconnected(const struct worker_connection *conn)
 void
 worker_connection_forget(struct worker_connection *conn)
 {
-    worker_outbound_forget(conn->outbound);
+    worker_peer_forget(conn->peer);
 }
 
 
@@ -514,7 +515,7 @@ worker_connection_change(struct worker_connection *conn, const char *doc,
 
     if (worker_groups_make(&groups, &conn->groups, conn->ctx, &conn->link, conf)
         == -1
-        || worker_outbound_configure(conn->outbound, conf) == -1)
+        || worker_peer_configure(conn->peer, conf) == -1)
     {
         worker_context_fail(conn->ctx, "no memory for a configuration");
         worker_groups_unmake(&groups, &conn->groups);
@@ -525,6 +526,7 @@ worker_connection_change(struct worker_connection *conn, const char *doc,
     }
 
     worker_groups_exchange(&conn->groups, &groups, conf);
+    worker_outbound_configure(conn->outbound, conf);
 
     free(conn->conf);
     free(conn->doc);
@@ -570,19 +572,22 @@ worker_connection_create(struct worker_context *ctx, const char *doc,
     connection_rules(conn);
 
     conn->segments = oscp_segments_create(&oscp_alloc_libc);
-    conn->outbound = worker_outbound_create(ctx, &conn->lc, callback_sent,
-                                            conn);
+    conn->peer = worker_peer_create(ctx);
+    conn->outbound = worker_outbound_create(ctx, conn->peer, &conn->lc,
+                                            callback_sent, conn);
 
-    if (conn->segments == NULL || conn->outbound == NULL
+    if (conn->segments == NULL || conn->peer == NULL || conn->outbound == NULL
         || worker_state_init(&conn->record) == -1
         || worker_groups_make(&conn->groups, NULL, ctx, &conn->link, conn->conf)
            == -1
-        || worker_outbound_configure(conn->outbound, conn->conf) == -1)
+        || worker_peer_configure(conn->peer, conn->conf) == -1)
     {
         oscp_error_set(err, OSCP_ERR_NOMEM, "", "no memory");
         worker_connection_free(conn);
         return NULL;
     }
+
+    worker_outbound_configure(conn->outbound, conn->conf);
 
     return conn;
 }
@@ -598,6 +603,7 @@ worker_connection_free(struct worker_connection *conn)
     connection_judged(conn);
     worker_timer_cancel(conn->ctx->timers, &conn->timer);
     worker_outbound_free(conn->outbound);
+    worker_peer_free(conn->peer);
 
     worker_groups_free(&conn->groups);
     oscp_segments_free(conn->segments);

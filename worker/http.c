@@ -17,6 +17,7 @@
 
 #define WORKER_HTTP_IDLE_MAX   256L      /* connections kept while idle */
 #define WORKER_HTTP_GRACE_MS   500       /* libcurl has this to keep its word */
+#define WORKER_HTTP_AFTER_MAX  86400     /* s: the longest Retry-After told */
 
 
 struct worker_http {
@@ -103,18 +104,34 @@ http_call_free(struct worker_http_call *call)
 }
 
 
+static int64_t
+http_retry_after(const struct worker_http_call *call)
+{
+    curl_off_t  s = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &s);
+    s = s > WORKER_HTTP_AFTER_MAX ? WORKER_HTTP_AFTER_MAX : s;
+
+    return s > 0 ? (int64_t) s * 1000 : -1;
+}
+
+
 static void
 http_finish(struct worker_http_call *call, CURLcode code)
 {
+    int                        over;
     char                       error[WORKER_HTTP_ERROR_SIZE] = "";
     long                       status = 0;
     worker_http_done          *done = call->done;
     void                      *arg = call->arg;
     struct worker_buffer       answer = call->answer;
-    struct worker_http_result  result = { .body = NULL };
+    struct worker_http_result  result = { .retry_after_ms = -1 };
+
+    over = call->answer_max > 0 && call->received > call->answer_max;
 
     if (call->easy != NULL) {
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+        result.retry_after_ms = http_retry_after(call);
     }
 
     /* an answer whose body is longer than we care to read is still an answer */
@@ -130,7 +147,7 @@ http_finish(struct worker_http_call *call, CURLcode code)
     result.status = status;
     result.error = error;
 
-    if (code == CURLE_OK && answer.data != NULL && !answer.failed) {
+    if (code == CURLE_OK && !over && answer.data != NULL && !answer.failed) {
         result.body = answer.data;
         result.len = answer.len;
     }
@@ -298,25 +315,25 @@ http_want_timer(CURLM *multi, long timeout_ms, void *arg)
 
 
 /*
- * A body is kept where it is wanted; what is too long is cut off.  The memory
- * is taken at once, so that it never moves and leaves no copy behind.
+ * A body is kept where it is wanted; one that is too long for that is read all
+ * the same, within reason, so that the connection can be kept.  The memory is
+ * taken at once, so that it never moves and leaves no copy behind.
  */
 static size_t
 http_want_body(char *data, size_t size, size_t n, void *arg)
 {
-    size_t                    len = size * n, max;
+    size_t                    len = size * n;
     struct worker_http_call  *call = arg;
 
-    max = call->answer_max > 0 ? call->answer_max : WORKER_HTTP_BODY_MAX;
     call->received += len;
 
-    if (call->received > max) {
+    if (call->received > WORKER_HTTP_BODY_MAX) {
         return 0;
     }
 
-    if (call->answer_max > 0) {
+    if (call->received <= call->answer_max) {
         if (call->answer.data == NULL) {
-            worker_buffer_reserve(&call->answer, max);
+            worker_buffer_reserve(&call->answer, call->answer_max);
         }
         worker_buffer_add(&call->answer, data, len);
     }

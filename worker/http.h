@@ -13,6 +13,8 @@
 #ifndef WORKER_HTTP_H
 #define WORKER_HTTP_H
 
+#include <stdint.h>
+
 #include <event2/event.h>
 
 #define WORKER_HTTP_TIMEOUT_MS   10000      /* then a request is given up */
@@ -45,6 +47,8 @@ struct worker_http_result {
                                                there is none, or more than
                                                answer_max */
     size_t       len;
+    int64_t      retry_after_ms;            /* Retry-After, in seconds or as a
+                                               date; -1: none, or in the past */
 };
 
 typedef void worker_http_done(void *arg,

@@ -404,6 +404,13 @@ worker_oauth_add(struct worker_oauth *oauth,
 }
 
 
+int
+worker_oauth_quoted(const struct worker_oauth *oauth, const char *text)
+{
+    return oauth->token != NULL && strstr(text, oauth->token) != NULL;
+}
+
+
 void
 worker_oauth_accepted(struct worker_oauth *oauth)
 {

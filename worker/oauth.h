@@ -77,7 +77,10 @@ int worker_oauth_add(struct worker_oauth *oauth,
     struct worker_present_lines *lines, unsigned *serial,
     char error[WORKER_PRESENT_ERROR_SIZE]);
 
-/* The peer took the token numbered `serial`. */
+/* 1 when `text`, which came from the peer, contains the token. */
+int worker_oauth_quoted(const struct worker_oauth *oauth, const char *text);
+
+/* The peer took the token. */
 void worker_oauth_accepted(struct worker_oauth *oauth);
 
 /*

@@ -3,17 +3,14 @@
  * and Heartbeat (design, section 8), each at most once at a time.
  *
  * What must survive is committed before it is sent: a send that is wanted waits
- * for the commit that is open, and begins when Redis has it.  Under `present
- * oauth` it then waits for an access token, until its own deadline; one 401
- * gets it another token and a second try.
+ * for the commit that is open, and begins when Redis has it.
  */
 
 #ifndef WORKER_OUTBOUND_H
 #define WORKER_OUTBOUND_H
 
-#include "context.h"
-#include "oscp_config.h"
 #include "oscp_lifecycle.h"
+#include "peer.h"
 
 struct worker_outbound;                  /* one connection's */
 
@@ -29,25 +26,20 @@ typedef void worker_outbound_done(void *arg,
     const struct worker_outbound_result *result);
 
 /*
- * For the connection whose record is `lc`, borrowed.  `done` is called from the
- * loop, or from worker_outbound_committed(), for each send that ends by itself.
- * NULL without memory.
+ * For the connection whose record is `lc`, to its `peer`, both borrowed.
+ * `done` is called from the loop, or from worker_outbound_committed(), for each
+ * send that ends by itself.  NULL without memory.
  */
 struct worker_outbound *worker_outbound_create(struct worker_context *ctx,
-    const oscp_lifecycle_t *lc, worker_outbound_done *done, void *arg);
+    struct worker_peer *peer, const oscp_lifecycle_t *lc,
+    worker_outbound_done *done, void *arg);
 
 /* Sends under way end without a word.  NULL is harmless. */
 void worker_outbound_free(struct worker_outbound *o);
 
-/*
- * The connection's configuration, new or changed; borrowed until the next call
- * has returned.  Returns 0, or -1 without memory.
- */
-int worker_outbound_configure(struct worker_outbound *o,
+/* The connection's configuration, new or changed; borrowed until the next. */
+void worker_outbound_configure(struct worker_outbound *o,
     const oscp_connection_conf_t *conf);
-
-/* Secret files are read again before the next send. */
-void worker_outbound_forget(struct worker_outbound *o);
 
 /* Sends what `actions` says (OSCP_DO_SEND_…) once the open commit is done. */
 void worker_outbound_want(struct worker_outbound *o, unsigned actions);

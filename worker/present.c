@@ -128,6 +128,27 @@ worker_present_add(struct worker_present *p,
 }
 
 
+static int
+present_contains(const char *text, const struct worker_secret *s)
+{
+    return s->value != NULL && *s->value != '\0'
+           && strstr(text, s->value) != NULL;
+}
+
+
+int
+worker_present_quoted(const struct worker_present *p, const char *text)
+{
+    int  found = present_contains(text, &p->token);
+
+    for (size_t i = 0; i < p->conf->nheaders; i++) {
+        found |= present_contains(text, &p->headers[i]);
+    }
+
+    return found;
+}
+
+
 void
 worker_present_forget(struct worker_present *p)
 {

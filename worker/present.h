@@ -52,6 +52,12 @@ int worker_present_line(struct worker_present_lines *lines, const char *name,
 int worker_present_scheme(struct worker_present_lines *lines, const char *name,
     const char *scheme, const char *value);
 
+/*
+ * 1 when `text` contains one of the secrets that were read: it came from the
+ * peer, and must not be told any further.
+ */
+int worker_present_quoted(const struct worker_present *p, const char *text);
+
 /* Wipes and frees them. */
 void worker_present_lines_free(struct worker_present_lines *lines);
 
