@@ -13,8 +13,8 @@
 #include "ngx_oscp_value.h"
 
 
-static char *ngx_oscp_address_resolve(ngx_conf_t *cf,
-    ngx_oscp_redis_conf_t *redis, const oscp_host_t *host);
+static char *ngx_oscp_address_resolve(ngx_conf_t *cf, ngx_array_t *peers,
+    const oscp_host_t *host);
 static char *ngx_oscp_address_password(ngx_conf_t *cf,
     ngx_oscp_redis_conf_t *redis, const ngx_str_t *path);
 
@@ -23,8 +23,12 @@ char *
 ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     const ngx_str_t *address)
 {
-    oscp_error_t    err;
-    oscp_address_t  a;
+    char                   *rv;
+    unsigned                i;
+    ngx_array_t             peers;
+    oscp_error_t            err;
+    oscp_address_t          a;
+    ngx_oscp_redis_peer_t  *peer;
 
     if (oscp_address_parse((char *) address->data, address->len, &a, &err)
         != OSCP_OK)
@@ -34,6 +38,13 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     }
 
     redis->url = *address;
+    redis->kind = a.kind;
+
+    if (ngx_array_init(&peers, cf->pool, 1, sizeof(ngx_oscp_redis_peer_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     switch (a.kind) {
 
@@ -44,30 +55,43 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
         return "is not supported yet: cluster addresses come later";
 
     case OSCP_ADDRESS_UNIX:
-        redis->path.len = ngx_strlen(a.path);
-        redis->path.data = ngx_pnalloc(cf->pool, redis->path.len + 1);
-        if (redis->path.data == NULL) {
+        peer = ngx_array_push(&peers);
+        if (peer == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        ngx_memcpy(redis->path.data, a.path, redis->path.len + 1);
-        return NULL;
+        ngx_memzero(peer, sizeof(ngx_oscp_redis_peer_t));
+        ngx_memcpy(peer->at.host, a.path, sizeof(a.path));
+        break;
 
     default: /* OSCP_ADDRESS_TCP */
-        return ngx_oscp_address_resolve(cf, redis, &a.hosts[0]);
+        break;
     }
+
+    for (i = 0; i < a.nhosts; i++) {
+        rv = ngx_oscp_address_resolve(cf, &peers, &a.hosts[i]);
+        if (rv) {
+            return rv;
+        }
+    }
+
+    redis->peers = peers.elts;
+    redis->npeers = peers.nelts;
+
+    return NULL;
 }
 
 
 /* Once, now: a name looked up later would block a worker process. */
 static char *
-ngx_oscp_address_resolve(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
+ngx_oscp_address_resolve(ngx_conf_t *cf, ngx_array_t *peers,
     const oscp_host_t *host)
 {
-    u_char      text[OSCP_ADDRESS_HOST_SIZE + sizeof("[]:65535")];
-    ngx_url_t   u;
-    ngx_str_t  *name;
-    ngx_uint_t  i;
+    u_char                  text[OSCP_ADDRESS_HOST_SIZE + sizeof("[]:65535")];
+    size_t                  len;
+    ngx_url_t               u;
+    ngx_uint_t              i;
+    ngx_oscp_redis_peer_t  *peer;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
@@ -81,24 +105,19 @@ ngx_oscp_address_resolve(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
         return u.err ? u.err : NGX_CONF_ERROR;
     }
 
-    redis->port = host->port;
-    redis->hosts = ngx_pcalloc(cf->pool, u.naddrs * sizeof(ngx_str_t));
-    if (redis->hosts == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
     for (i = 0; i < u.naddrs; i++) {
-        name = &redis->hosts[i];
-        name->data = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
-        if (name->data == NULL) {
+        peer = ngx_array_push(peers);
+        if (peer == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        name->len = ngx_sock_ntop(u.addrs[i].sockaddr, u.addrs[i].socklen,
-                                  name->data, NGX_SOCKADDR_STRLEN, 0);
+        len = ngx_sock_ntop(u.addrs[i].sockaddr, u.addrs[i].socklen,
+                            (u_char *) peer->at.host,
+                            sizeof(peer->at.host) - 1, 0);
+        peer->at.host[len] = '\0';
+        peer->at.port = host->port;
+        ngx_memcpy(peer->name, host->host, sizeof(peer->name));
     }
-
-    redis->nhosts = u.naddrs;
 
     return NULL;
 }

@@ -2,8 +2,8 @@
  * Batches of messages: from the requests of one turn of the event loop to one
  * transaction per shard, and from its reply back to the requests.
  *
- * An entry is in exactly one place: `ready` (no batch), `sent` (in a slot of a
- * batch), or nowhere.  A request that ends early cancels its entry, which
+ * An entry is in exactly one place: `ready` or `held` (no batch), `sent` (in a
+ * slot of a batch), or nowhere.  A request that ends early cancels its entry, which
  * empties the slot: a late reply finds nobody there.
  */
 
@@ -18,11 +18,11 @@ static ngx_oscp_batch_t *ngx_oscp_ingest_batch(ngx_oscp_ingest_t *ingest);
 static ngx_int_t ngx_oscp_ingest_send(ngx_oscp_ingest_t *ingest,
     ngx_oscp_batch_t *batch);
 static ngx_int_t ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest,
-    const ngx_oscp_batch_t *batch);
+    ngx_oscp_redis_t *redis, const ngx_oscp_batch_t *batch);
 static ngx_int_t ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest,
-    const ngx_oscp_entry_t *entry);
+    ngx_oscp_redis_t *redis, const ngx_oscp_entry_t *entry);
 static ngx_int_t ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest,
-    const ngx_oscp_batch_t *batch);
+    ngx_oscp_redis_t *redis, const ngx_oscp_batch_t *batch);
 static void ngx_oscp_ingest_add(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, const void *data, size_t len);
 static void ngx_oscp_ingest_add_number(ngx_oscp_ingest_t *ingest,
@@ -54,7 +54,7 @@ void
 ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
     const ngx_oscp_ingest_options_t *options)
 {
-    ingest->redis = options->redis;
+    ingest->store = options->store;
     ingest->pool = options->pool;
     ingest->log = options->log;
     ingest->streams = options->streams;
@@ -63,6 +63,7 @@ ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
     ingest->timeout = options->timeout;
 
     ngx_queue_init(&ingest->ready);
+    ngx_queue_init(&ingest->held);
     ngx_queue_init(&ingest->sent);
 
     ingest->flush.handler = ngx_oscp_ingest_flush_handler;
@@ -79,16 +80,17 @@ ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
 ngx_int_t
 ngx_oscp_ingest_submit(ngx_oscp_ingest_t *ingest, ngx_oscp_entry_t *entry)
 {
-    if (ingest->redis->state == NGX_OSCP_REDIS_WAITING) {
+    ngx_oscp_redis_state_e  state;
+
+    state = ngx_oscp_store_state(ingest->store, entry->connection->shard);
+
+    if (state == NGX_OSCP_REDIS_WAITING) {
         return NGX_DECLINED;
     }
 
     entry->waiting = 1;
     entry->batch = NULL;
     entry->expires = ngx_current_msec + ingest->timeout;
-    ngx_queue_insert_tail(&ingest->ready, &entry->queue);
-    ingest->nready++;
-    ingest->ready_bytes += entry->body.len;
 
     /*
      * Nothing else keeps a worker on its way out alive for this request.  The
@@ -100,9 +102,16 @@ ngx_oscp_ingest_submit(ngx_oscp_ingest_t *ingest, ngx_oscp_entry_t *entry)
         ngx_add_timer(&ingest->expiry, ingest->timeout);
     }
 
-    if (ingest->redis->state == NGX_OSCP_REDIS_READY
-        && !ingest->flush.posted)
-    {
+    if (state == NGX_OSCP_REDIS_CONNECTING) {
+        ngx_queue_insert_tail(&ingest->held, &entry->queue);
+        return NGX_OK;
+    }
+
+    ngx_queue_insert_tail(&ingest->ready, &entry->queue);
+    ingest->nready++;
+    ingest->ready_bytes += entry->body.len;
+
+    if (!ingest->flush.posted) {
         ngx_post_event(&ingest->flush, &ngx_posted_events);
     }
 
@@ -122,7 +131,7 @@ ngx_oscp_ingest_push(ngx_oscp_ingest_t *ingest)
 
     ngx_delete_posted_event(&ingest->flush);
     ngx_oscp_ingest_flush_handler(&ingest->flush);
-    ngx_oscp_redis_event_flush(&ingest->redis->event);
+    ngx_oscp_store_flush(ingest->store);
 }
 
 
@@ -148,10 +157,13 @@ ngx_oscp_ingest_cancel(ngx_oscp_ingest_t *ingest, ngx_oscp_entry_t *entry)
 void
 ngx_oscp_ingest_notify(ngx_oscp_ingest_t *ingest)
 {
-    if (ingest->redis->state != NGX_OSCP_REDIS_CONNECTING
-        && !ngx_queue_empty(&ingest->ready)
-        && !ingest->flush.posted)
-    {
+    /* What was held has waited longer: it stands in front again. */
+    ngx_queue_add(&ingest->held, &ingest->ready);
+    ngx_queue_init(&ingest->ready);
+    ngx_queue_add(&ingest->ready, &ingest->held);
+    ngx_queue_init(&ingest->held);
+
+    if (!ngx_queue_empty(&ingest->ready) && !ingest->flush.posted) {
         ngx_post_event(&ingest->flush, &ngx_posted_events);
     }
 }
@@ -161,17 +173,26 @@ ngx_oscp_ingest_notify(ngx_oscp_ingest_t *ingest)
 static void
 ngx_oscp_ingest_flush_handler(ngx_event_t *ev)
 {
+    ngx_queue_t        *q;
     ngx_oscp_batch_t   *batch;
+    ngx_oscp_entry_t   *entry;
     ngx_oscp_ingest_t  *ingest = ev->data;
-
-    if (ingest->redis->state == NGX_OSCP_REDIS_CONNECTING) {
-        return;
-    }
 
     ingest->nready = 0;
     ingest->ready_bytes = 0;
 
     while (!ngx_queue_empty(&ingest->ready)) {
+
+        q = ngx_queue_head(&ingest->ready);
+        entry = ngx_queue_data(q, ngx_oscp_entry_t, queue);
+
+        if (ngx_oscp_store_state(ingest->store, entry->connection->shard)
+            == NGX_OSCP_REDIS_CONNECTING)
+        {
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&ingest->held, q);
+            continue;
+        }
 
         batch = ngx_oscp_ingest_gather(ingest);
 
@@ -274,46 +295,53 @@ ngx_oscp_ingest_send(ngx_oscp_ingest_t *ingest, ngx_oscp_batch_t *batch)
     size_t                 len;
     ngx_uint_t             i;
     const char            *word;
+    ngx_oscp_redis_t      *redis;
     ngx_oscp_redis_args_t  args = { 1, &word, &len };
 
     word = "MULTI";
     len = sizeof("MULTI") - 1;
 
-    if (ngx_oscp_redis_send_part(ingest->redis, &args) != NGX_OK) {
+    redis = ngx_oscp_store_shard(ingest->store,
+                                 batch->entries[0]->connection->shard);
+
+    if (redis == NULL || ngx_oscp_redis_send_part(redis, &args) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ngx_oscp_ingest_judge(ingest, batch) != NGX_OK) {
+    if (ngx_oscp_ingest_judge(ingest, redis, batch) != NGX_OK) {
         goto failed;
     }
 
     for (i = 0; i < batch->n; i++) {
-        if (ngx_oscp_ingest_store(ingest, batch->entries[i]) != NGX_OK) {
+        if (ngx_oscp_ingest_store(ingest, redis, batch->entries[i])
+            != NGX_OK)
+        {
             goto failed;
         }
     }
 
-    if (ngx_oscp_ingest_undo(ingest, batch) != NGX_OK) {
+    if (ngx_oscp_ingest_undo(ingest, redis, batch) != NGX_OK) {
         goto failed;
     }
 
     word = "EXEC";
     len = sizeof("EXEC") - 1;
 
-    if (ngx_oscp_redis_send(ingest->redis, &batch->command, &args) == NGX_OK) {
+    if (ngx_oscp_redis_send(redis, &batch->command, &args) == NGX_OK) {
         return NGX_OK;
     }
 
 failed:
 
-    ngx_oscp_redis_abort(ingest->redis, "a transaction could not be sent");
+    ngx_oscp_redis_abort(redis, "a transaction could not be sent");
 
     return NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest, const ngx_oscp_batch_t *batch)
+ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
+    const ngx_oscp_batch_t *batch)
 {
     ngx_uint_t              i, shard;
     ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
@@ -338,12 +366,13 @@ ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest, const ngx_oscp_batch_t *batch)
     ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[1],
                                ingest->backlog);
 
-    return ngx_oscp_redis_send_part(ingest->redis, &args);
+    return ngx_oscp_redis_send_part(redis, &args);
 }
 
 
 static ngx_int_t
-ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest, const ngx_oscp_entry_t *entry)
+ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
+    const ngx_oscp_entry_t *entry)
 {
     u_char                  at[OSCP_TIME_SIZE];
     ngx_str_t               text;
@@ -375,12 +404,13 @@ ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest, const ngx_oscp_entry_t *entry)
     ngx_oscp_ingest_add_field(ingest, &args, "at", &text);
     ngx_oscp_ingest_add_field(ingest, &args, "body", &entry->body);
 
-    return ngx_oscp_redis_send_part(ingest->redis, &args);
+    return ngx_oscp_redis_send_part(redis, &args);
 }
 
 
 static ngx_int_t
-ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest, const ngx_oscp_batch_t *batch)
+ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
+    const ngx_oscp_batch_t *batch)
 {
     ngx_uint_t              shard;
     ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
@@ -397,7 +427,7 @@ ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest, const ngx_oscp_batch_t *batch)
                         ingest->verdicts[shard].len);
     ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[0], batch->n);
 
-    return ngx_oscp_redis_send_part(ingest->redis, &args);
+    return ngx_oscp_redis_send_part(redis, &args);
 }
 
 
@@ -610,11 +640,16 @@ ngx_oscp_ingest_fail(ngx_oscp_ingest_t *ingest, ngx_oscp_batch_t *batch)
 static void
 ngx_oscp_ingest_expiry_handler(ngx_event_t *ev)
 {
-    ngx_msec_int_t      rest, sent;
+    ngx_msec_int_t      rest, sent, held;
     ngx_oscp_ingest_t  *ingest = ev->data;
 
     sent = ngx_oscp_ingest_expire(&ingest->sent);
+    held = ngx_oscp_ingest_expire(&ingest->held);
     rest = ngx_oscp_ingest_expire(&ingest->ready);
+
+    if (rest == 0 || (held && held < rest)) {
+        rest = held;
+    }
 
     if (rest == 0 || (sent && sent < rest)) {
         rest = sent;
@@ -672,5 +707,6 @@ static void
 ngx_oscp_ingest_hold(ngx_oscp_ingest_t *ingest)
 {
     ingest->expiry.cancelable = ngx_queue_empty(&ingest->ready)
+                                && ngx_queue_empty(&ingest->held)
                                 && ngx_queue_empty(&ingest->sent);
 }

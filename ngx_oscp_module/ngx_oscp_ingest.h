@@ -16,6 +16,7 @@
 #include "ngx_oscp_connection.h"
 #include "ngx_oscp_redis.h"
 #include "ngx_oscp_script.h"
+#include "ngx_oscp_store.h"
 
 #define NGX_OSCP_INGEST_BATCH_MESSAGES  64
 #define NGX_OSCP_INGEST_BATCH_BYTES     65536   /* of bodies */
@@ -81,7 +82,7 @@ struct ngx_oscp_batch_s {
 
 /* One per nginx worker process. */
 typedef struct {
-    ngx_oscp_redis_t   *redis;
+    ngx_oscp_store_t   *store;
     ngx_pool_t         *pool;           /* of batches */
     ngx_log_t          *log;
     const ngx_str_t    *streams;        /* the `in` stream of each shard */
@@ -90,6 +91,7 @@ typedef struct {
     ngx_msec_t          timeout;
 
     ngx_queue_t         ready;          /* entries not yet sent */
+    ngx_queue_t         held;           /* those whose node is not READY */
     ngx_uint_t          nready;         /* since the last flush: entries, */
     size_t              ready_bytes;    /* and bytes of their bodies */
     ngx_queue_t         sent;           /* entries under way */
@@ -107,7 +109,7 @@ typedef struct {
 } ngx_oscp_ingest_t;
 
 typedef struct {
-    ngx_oscp_redis_t  *redis;
+    ngx_oscp_store_t  *store;
     ngx_pool_t        *pool;
     ngx_log_t         *log;
     const ngx_str_t   *streams;
@@ -143,7 +145,7 @@ void ngx_oscp_ingest_push(ngx_oscp_ingest_t *ingest);
 void ngx_oscp_ingest_cancel(ngx_oscp_ingest_t *ingest,
     ngx_oscp_entry_t *entry);
 
-/* To be called when the state of `redis` has changed. */
+/* To be called when a state of the store may have changed. */
 void ngx_oscp_ingest_notify(ngx_oscp_ingest_t *ingest);
 
 #endif /* NGX_OSCP_INGEST_H */

@@ -70,11 +70,17 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    process->redis.changed = ngx_oscp_process_changed;
-    process->redis.data = process;
-    ngx_oscp_redis_init(&process->redis, &mcf->redis, cycle->log);
+    process->store.changed = ngx_oscp_process_changed;
+    process->store.data = process;
 
-    options.redis = &process->redis;
+    if (ngx_oscp_store_init(&process->store, &mcf->redis, mcf->shards,
+                            cycle->pool)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    options.store = &process->store;
     options.pool = cycle->pool;
     options.log = cycle->log;
     options.streams = mcf->streams;
@@ -83,7 +89,7 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
     options.timeout = mcf->redis.timeout;
     ngx_oscp_ingest_init(&process->ingest, &options);
 
-    if (ngx_oscp_publish_init(&process->publish, mcf, &process->redis,
+    if (ngx_oscp_publish_init(&process->publish, mcf, &process->store,
                               cycle->pool)
         != NGX_OK)
     {
@@ -95,9 +101,8 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
     }
 
     ngx_oscp_process = process;
-    ngx_oscp_redis_start(&process->redis);
 
-    return NGX_OK;
+    return ngx_oscp_store_start(&process->store);
 }
 
 
@@ -114,6 +119,6 @@ void
 ngx_oscp_process_exit(ngx_cycle_t *cycle)
 {
     if (ngx_oscp_process) {
-        ngx_oscp_redis_stop(&ngx_oscp_process->redis);
+        ngx_oscp_store_stop(&ngx_oscp_process->store);
     }
 }

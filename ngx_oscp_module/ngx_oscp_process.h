@@ -1,6 +1,6 @@
 /*
- * What one nginx worker process keeps beside its configuration: the connection
- * to Redis and those who use it.
+ * What one nginx worker process keeps beside its configuration: the connections
+ * to Redis and those who use them.
  */
 
 #ifndef NGX_OSCP_PROCESS_H
@@ -12,10 +12,10 @@
 #include "ngx_oscp_conf.h"
 #include "ngx_oscp_ingest.h"
 #include "ngx_oscp_publish.h"
-#include "ngx_oscp_redis.h"
+#include "ngx_oscp_store.h"
 
 typedef struct {
-    ngx_oscp_redis_t    redis;
+    ngx_oscp_store_t    store;
     ngx_oscp_ingest_t   ingest;
     ngx_oscp_publish_t  publish;
 } ngx_oscp_process_t;

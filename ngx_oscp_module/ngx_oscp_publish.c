@@ -13,7 +13,10 @@ static ngx_uint_t ngx_oscp_publish_overtaken(
     const ngx_oscp_publish_t *publish);
 static ngx_int_t ngx_oscp_publish_send(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, void *data);
-static ngx_int_t ngx_oscp_publish_sent(const redisReply *reply, void *data);
+static ngx_int_t ngx_oscp_publish_sent(ngx_oscp_redis_t *redis,
+    const redisReply *reply, void *data);
+static ngx_int_t ngx_oscp_publish_transmit(ngx_oscp_publish_t *publish,
+    ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args);
 static void ngx_oscp_publish_timer_handler(ngx_event_t *ev);
 static void ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
     redisReply *reply);
@@ -23,14 +26,14 @@ static void ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
 
 ngx_int_t
 ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
-    const ngx_oscp_main_conf_t *conf, ngx_oscp_redis_t *redis,
+    const ngx_oscp_main_conf_t *conf, ngx_oscp_store_t *store,
     ngx_pool_t *pool)
 {
     ngx_oscp_redis_step_t  step;
 
     publish->conf = conf;
-    publish->redis = redis;
-    publish->log = redis->log;
+    publish->store = store;
+    publish->log = store->log;
 
     if (ngx_oscp_publish_prepare(publish, pool) != NGX_OK) {
         return NGX_ERROR;
@@ -42,11 +45,12 @@ ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
     publish->repeat.data = publish;
 
     step.name = "publication";
+    step.optional = 0;
     step.send = ngx_oscp_publish_send;
     step.check = ngx_oscp_publish_sent;
     step.data = publish;
 
-    ngx_oscp_redis_add_step(redis, &step);
+    ngx_oscp_store_set_publish(store, &step);
 
     publish->timer.handler = ngx_oscp_publish_timer_handler;
     publish->timer.data = publish;
@@ -126,7 +130,9 @@ ngx_oscp_publish_send(ngx_oscp_redis_t *redis,
 {
     ngx_oscp_publish_t  *publish = data;
 
-    if (ngx_oscp_publish_overtaken(publish)) {
+    if (redis != ngx_oscp_store_config(publish->store)
+        || ngx_oscp_publish_overtaken(publish))
+    {
         return NGX_DECLINED;
     }
 
@@ -135,7 +141,8 @@ ngx_oscp_publish_send(ngx_oscp_redis_t *redis,
 
 
 static ngx_int_t
-ngx_oscp_publish_sent(const redisReply *reply, void *data)
+ngx_oscp_publish_sent(ngx_oscp_redis_t *redis, const redisReply *reply,
+    void *data)
 {
     ngx_oscp_publish_t  *publish = data;
 
@@ -181,11 +188,22 @@ ngx_oscp_publish_timer_handler(ngx_event_t *ev)
 
     /* Not sent, the connection is not ready, and will publish when it is. */
     if (!publish->checking
-        && ngx_oscp_redis_send(publish->redis, &publish->check, &args)
+        && ngx_oscp_publish_transmit(publish, &publish->check, &args)
            == NGX_OK)
     {
         publish->checking = 1;
     }
+}
+
+
+/* To where the configuration lies at this moment. */
+static ngx_int_t
+ngx_oscp_publish_transmit(ngx_oscp_publish_t *publish,
+    ngx_oscp_redis_command_t *command, const ngx_oscp_redis_args_t *args)
+{
+    ngx_oscp_redis_t  *redis = ngx_oscp_store_config(publish->store);
+
+    return redis ? ngx_oscp_redis_send(redis, command, args) : NGX_ERROR;
 }
 
 
@@ -203,7 +221,7 @@ ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
         return;
     }
 
-    if (ngx_oscp_redis_send(publish->redis, &publish->repeat, &publish->args)
+    if (ngx_oscp_publish_transmit(publish, &publish->repeat, &publish->args)
         == NGX_OK)
     {
         publish->checking = 1;
@@ -219,7 +237,9 @@ ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
 
     publish->checking = 0;
 
-    if (reply && ngx_oscp_publish_sent(reply, publish) != NGX_OK) {
+    if (reply && ngx_oscp_publish_sent(command->redis, reply, publish)
+                 != NGX_OK)
+    {
         ngx_log_error(NGX_LOG_ERR, publish->log, 0,
                       "oscp: Redis refused the configuration: \"%*s\"",
                       (size_t) reply->len, reply->str ? reply->str : "");

@@ -11,14 +11,14 @@
 #include <ngx_event.h>
 
 #include "ngx_oscp_conf.h"
-#include "ngx_oscp_redis.h"
+#include "ngx_oscp_store.h"
 
 #define NGX_OSCP_PUBLISH_CHECK_MS  5000
 
 /* One per nginx worker process. */
 typedef struct {
     const ngx_oscp_main_conf_t  *conf;
-    ngx_oscp_redis_t            *redis;
+    ngx_oscp_store_t            *store;
     ngx_log_t                   *log;
     ngx_oscp_redis_args_t        args;      /* the whole command */
     ngx_oscp_redis_command_t     check;     /* is the version still there? */
@@ -28,11 +28,11 @@ typedef struct {
 } ngx_oscp_publish_t;
 
 /*
- * Prepares `publish`, zeroed by the caller, with memory of `pool`, and adds
- * publication to the set-up of `redis`.  Returns NGX_OK or NGX_ERROR.
+ * Prepares `publish`, zeroed by the caller, with memory of `pool`, and gives
+ * publication to `store`.  Returns NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
-    const ngx_oscp_main_conf_t *conf, ngx_oscp_redis_t *redis,
+    const ngx_oscp_main_conf_t *conf, ngx_oscp_store_t *store,
     ngx_pool_t *pool);
 
 #endif /* NGX_OSCP_PUBLISH_H */

@@ -1,5 +1,5 @@
 /*
- * The connection to Redis of one nginx worker process.
+ * A connection to Redis.
  *
  * WAITING → CONNECTING by the retry timer, → READY by the last reply of the
  * set-up; from both back to WAITING when hiredis lets go of the socket, for
@@ -43,17 +43,17 @@ static ngx_int_t ngx_oscp_redis_ping(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, void *data);
 
 
-static const ngx_oscp_redis_step_t  ngx_oscp_redis_auth_step = {
-    "AUTH", ngx_oscp_redis_auth, NULL, NULL
+const ngx_oscp_redis_step_t  ngx_oscp_redis_auth_step = {
+    "AUTH", 0, ngx_oscp_redis_auth, NULL, NULL
 };
 
-static const ngx_oscp_redis_step_t  ngx_oscp_redis_select_step = {
-    "SELECT", ngx_oscp_redis_select, NULL, NULL
+const ngx_oscp_redis_step_t  ngx_oscp_redis_select_step = {
+    "SELECT", 0, ngx_oscp_redis_select, NULL, NULL
 };
 
-/* Always sent: the reply that makes the connection ready. */
-static const ngx_oscp_redis_step_t  ngx_oscp_redis_ping_step = {
-    "PING", ngx_oscp_redis_ping, NULL, NULL
+/* The reply that makes the connection ready. */
+const ngx_oscp_redis_step_t  ngx_oscp_redis_ping_step = {
+    "PING", 0, ngx_oscp_redis_ping, NULL, NULL
 };
 
 
@@ -62,6 +62,8 @@ ngx_oscp_redis_init(ngx_oscp_redis_t *redis, const ngx_oscp_redis_conf_t *conf,
     ngx_log_t *log)
 {
     redis->conf = conf;
+    redis->peers = conf->peers;
+    redis->npeers = conf->npeers;
     redis->log = log;
 
     redis->event.detached = ngx_oscp_redis_detached;
@@ -87,10 +89,17 @@ ngx_oscp_redis_init(ngx_oscp_redis_t *redis, const ngx_oscp_redis_conf_t *conf,
     redis->deadline.data = redis;
     redis->deadline.log = log;
     redis->deadline.cancelable = 1;
+}
 
-    ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_auth_step);
-    ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_select_step);
-    ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_ping_step);
+
+void
+ngx_oscp_redis_manage(ngx_oscp_redis_t *redis,
+    const ngx_oscp_redis_peer_t *peers, ngx_uint_t npeers)
+{
+    redis->managed = 1;
+    redis->peers = peers;
+    redis->npeers = npeers;
+    redis->peer = 0;
 }
 
 
@@ -170,13 +179,13 @@ static redisAsyncContext *
 ngx_oscp_redis_open(ngx_oscp_redis_t *redis)
 {
     redisAsyncContext            *ac;
-    const ngx_oscp_redis_conf_t  *conf = redis->conf;
+    const ngx_oscp_redis_peer_t  *peer = &redis->peers[redis->peer];
 
-    if (conf->nhosts == 0) {
-        return redisAsyncConnectUnix((char *) conf->path.data);
+    if (peer->at.port == 0) {
+        return redisAsyncConnectUnix(peer->at.host);
     }
 
-    ac = redisAsyncConnect((char *) conf->hosts[redis->host].data, conf->port);
+    ac = redisAsyncConnect(peer->at.host, peer->at.port);
 
     /* A peer that vanished is found out although nothing is sent. */
     if (ac && ac->err == 0) {
@@ -229,7 +238,7 @@ ngx_oscp_redis_setup_handler(ngx_oscp_redis_command_t *command,
         return;
     }
 
-    if (reply->type == REDIS_REPLY_ERROR) {
+    if (reply->type == REDIS_REPLY_ERROR && !step->optional) {
         last = ngx_snprintf((u_char *) redis->reason,
                             sizeof(redis->reason) - 1, "%s answered \"%*s\"",
                             step->name, (size_t) reply->len, reply->str);
@@ -238,11 +247,15 @@ ngx_oscp_redis_setup_handler(ngx_oscp_redis_command_t *command,
         return;
     }
 
-    if (step->check && step->check(reply, step->data) != NGX_OK) {
-        last = ngx_snprintf((u_char *) redis->reason,
-                            sizeof(redis->reason) - 1,
-                            "%s answered something unexpected", step->name);
-        *last = '\0';
+    if (step->check && step->check(redis, reply, step->data) != NGX_OK) {
+        if (redis->reason[0] == '\0') {
+            last = ngx_snprintf((u_char *) redis->reason,
+                                sizeof(redis->reason) - 1,
+                                "%s answered something unexpected",
+                                step->name);
+            *last = '\0';
+        }
+
         ngx_oscp_redis_close(redis, NULL);
         return;
     }
@@ -256,7 +269,7 @@ ngx_oscp_redis_setup_handler(ngx_oscp_redis_command_t *command,
 static void
 ngx_oscp_redis_ready(ngx_oscp_redis_t *redis)
 {
-    if (redis->failed) {
+    if (redis->failed && !redis->managed) {
         ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
                       "oscp: Redis at %V is back", &redis->conf->url);
     }
@@ -304,6 +317,7 @@ ngx_oscp_redis_part_reply(redisAsyncContext *ac, void *reply, void *data)
     ngx_oscp_redis_t  *redis = data;
 
     if (r == NULL || r->type != REDIS_REPLY_ERROR
+        || (redis->refused && redis->refused(redis->data, r) != NGX_OK)
         || ngx_time() == redis->complained)
     {
         return;
@@ -432,13 +446,23 @@ ngx_oscp_redis_wait(ngx_oscp_redis_t *redis, const char *reason)
     ngx_uint_t  level;
 
     /* A host with several addresses is tried at each of them. */
-    if (redis->state != NGX_OSCP_REDIS_READY && redis->conf->nhosts) {
-        redis->host = (redis->host + 1) % redis->conf->nhosts;
+    if (redis->state != NGX_OSCP_REDIS_READY) {
+        redis->peer = (redis->peer + 1) % redis->npeers;
     }
 
     redis->state = NGX_OSCP_REDIS_WAITING;
 
     if (redis->stopped) {
+        return;
+    }
+
+    if (redis->managed) {
+        if (reason != redis->reason) {
+            (void) ngx_cpystrn((u_char *) redis->reason, (u_char *) reason,
+                               sizeof(redis->reason));
+        }
+
+        redis->changed(redis->data);
         return;
     }
 

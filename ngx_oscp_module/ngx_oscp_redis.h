@@ -1,7 +1,6 @@
 /*
- * One pipelined connection to Redis per nginx worker process: connecting, its
- * set-up commands, deadlines of replies, reconnecting with back-off.  Nothing
- * here blocks.
+ * One pipelined connection to Redis: connecting, its set-up commands, deadlines
+ * of replies, reconnecting with back-off.  Nothing here blocks.
  */
 
 #ifndef NGX_OSCP_REDIS_H
@@ -11,6 +10,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "oscp_address.h"
 #include "oscp_backoff.h"
 
 #include "ngx_oscp_redis_event.h"
@@ -19,17 +19,24 @@
 #define NGX_OSCP_REDIS_STEPS_MAX    8
 #define NGX_OSCP_REDIS_REASON_SIZE  256
 
+/* One address to connect to. */
+typedef struct {
+    oscp_host_t  at;                    /* numeric; port 0: a socket's path */
+    char         name[OSCP_ADDRESS_HOST_SIZE];  /* what it was resolved from */
+} ngx_oscp_redis_peer_t;
+
 /* Where Redis is, from `oscp_redis`; read-only. */
 typedef struct {
-    ngx_str_t     url;                  /* as configured, for logs */
-    ngx_str_t     path;                 /* Unix socket, with its NUL; or … */
-    ngx_str_t    *hosts;                /* … numeric addresses, NUL each */
-    ngx_uint_t    nhosts;
-    in_port_t     port;
-    ngx_str_t     user;                 /* empty: the default user */
-    ngx_str_t     password;             /* empty: no AUTH */
-    ngx_uint_t    db;
-    ngx_msec_t    timeout;              /* of connecting, and of a reply */
+    ngx_str_t               url;        /* as configured, for logs */
+    oscp_address_kind_t     kind;
+    ngx_oscp_redis_peer_t  *peers;      /* Redis; or its sentinels; or some
+                                           nodes of its cluster */
+    ngx_uint_t              npeers;
+    ngx_str_t               master;     /* SENTINEL: its name */
+    ngx_str_t               user;       /* empty: the default user */
+    ngx_str_t               password;   /* empty: no AUTH */
+    ngx_uint_t              db;
+    ngx_msec_t              timeout;    /* of connecting, and of a reply */
 } ngx_oscp_redis_conf_t;
 
 typedef enum {
@@ -73,6 +80,7 @@ typedef struct {
  */
 typedef struct {
     const char  *name;                  /* for logs */
+    ngx_uint_t   optional;              /* an error reply will do as well */
 
     /*
      * Sends its command by ngx_oscp_redis_send_step() and returns what that
@@ -81,14 +89,21 @@ typedef struct {
     ngx_int_t  (*send)(ngx_oscp_redis_t *redis,
                        ngx_oscp_redis_command_t *command, void *data);
 
-    /* NGX_OK or NGX_ERROR; NULL: anything but an error reply will do. */
-    ngx_int_t  (*check)(const redisReply *reply, void *data);
+    /*
+     * NGX_OK or NGX_ERROR; NULL: anything but an error reply will do.  It may
+     * say in redis->reason what is wrong.
+     */
+    ngx_int_t  (*check)(ngx_oscp_redis_t *redis, const redisReply *reply,
+                        void *data);
 
     void        *data;
 } ngx_oscp_redis_step_t;
 
 struct ngx_oscp_redis_s {
     const ngx_oscp_redis_conf_t  *conf;
+    const ngx_oscp_redis_peer_t  *peers;    /* of these one answers */
+    ngx_uint_t                    npeers;
+    ngx_uint_t                    peer;     /* which is next, or in use */
     ngx_log_t                    *log;
     ngx_oscp_redis_state_e        state;
     ngx_oscp_redis_event_t        event;    /* event.ac: NULL while WAITING */
@@ -98,8 +113,8 @@ struct ngx_oscp_redis_s {
     ngx_queue_t                   commands; /* under way, oldest first */
     ngx_oscp_resp_t               resp;     /* the command being written */
     ngx_uint_t                    holding;  /* of them, those that hold */
-    ngx_uint_t                    host;     /* which address is next */
     ngx_uint_t                    stopped;
+    ngx_uint_t                    managed;  /* the owner tries again */
     ngx_uint_t                    failed;   /* attempts since it was READY */
     time_t                        complained;   /* of a refused command */
     char                          reason[NGX_OSCP_REDIS_REASON_SIZE];
@@ -111,21 +126,40 @@ struct ngx_oscp_redis_s {
 
     /* Called after every change of state. */
     void                        (*changed)(void *data);
+
+    /*
+     * Called with every error that a part of a transaction is answered; may be
+     * NULL.  Not NGX_OK: there is nothing to complain about.
+     */
+    ngx_int_t                   (*refused)(void *data,
+                                           const redisReply *error);
     void                         *data;
 };
 
+/* Steps that every connection may need; PING is always sent. */
+extern const ngx_oscp_redis_step_t  ngx_oscp_redis_auth_step;
+extern const ngx_oscp_redis_step_t  ngx_oscp_redis_select_step;
+extern const ngx_oscp_redis_step_t  ngx_oscp_redis_ping_step;
+
 /*
- * Prepares `redis`, zeroed by the caller, which has set `changed` and `data`;
- * AUTH, SELECT and PING become its first steps.
+ * Prepares `redis`, zeroed by the caller, which has set `changed` and `data`:
+ * for the addresses of `conf`, without a step.
  */
 void ngx_oscp_redis_init(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_conf_t *conf, ngx_log_t *log);
+
+/*
+ * From now on the addresses are these `npeers`, the caller's; and a connection
+ * that has ended stays WAITING, with its reason, until it is started again.
+ */
+void ngx_oscp_redis_manage(ngx_oscp_redis_t *redis,
+    const ngx_oscp_redis_peer_t *peers, ngx_uint_t npeers);
 
 /* A further step, to be added before ngx_oscp_redis_start(). */
 void ngx_oscp_redis_add_step(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_step_t *step);
 
-/* Begins to connect, and to reconnect whenever it must. */
+/* Begins to connect, and to reconnect whenever it must; WAITING only. */
 void ngx_oscp_redis_start(ngx_oscp_redis_t *redis);
 
 /* Closes for good; replies that are still due come as NULL. */

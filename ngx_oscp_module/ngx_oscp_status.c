@@ -48,6 +48,8 @@ static ngx_oscp_status_t *ngx_oscp_status_create(ngx_http_request_t *r);
 static void ngx_oscp_status_cleanup(void *data);
 static void ngx_oscp_status_ask(ngx_oscp_status_t *status,
     ngx_oscp_process_t *process);
+static const char *ngx_oscp_status_redis(const ngx_oscp_store_t *store,
+    ngx_int_t shards);
 static ngx_int_t ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
     ngx_oscp_status_query_t *query);
 static ngx_int_t ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
@@ -192,22 +194,24 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
     ngx_oscp_connection_t   **connection;
     ngx_oscp_status_query_t  *query = status->queries;
 
-    if (process->redis.state == NGX_OSCP_REDIS_CONNECTING) {
-        status->redis = "connecting";
-    }
+    status->redis = ngx_oscp_status_redis(&process->store,
+                                          status->conf->shards);
 
-    if (process->redis.state != NGX_OSCP_REDIS_READY) {
+    if (ngx_strcmp(status->redis, "up") != 0) {
         return;
     }
 
-    status->redis = "up";
     connection = status->conf->connections.elts;
 
     for (i = 0; i < status->conf->connections.nelts; i++, query++) {
         query->status = status;
         query->connection = connection[i];
 
-        if (ngx_oscp_status_ask_connection(&process->redis, query) != NGX_OK) {
+        if (ngx_oscp_status_ask_connection(
+                ngx_oscp_store_shard(&process->store, connection[i]->shard),
+                query)
+            != NGX_OK)
+        {
             status->lost = 1;
             return;
         }
@@ -218,8 +222,9 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
     for (shard = 0; shard < status->conf->shards; shard++, query++) {
         query->status = status;
 
-        if (ngx_oscp_status_ask_stream(&process->redis, query,
-                                       &status->conf->streams[shard])
+        if (ngx_oscp_status_ask_stream(
+                ngx_oscp_store_shard(&process->store, shard), query,
+                &status->conf->streams[shard])
             != NGX_OK)
         {
             status->lost = 1;
@@ -228,6 +233,26 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
 
         status->pending++;
     }
+}
+
+
+/* The word for the worst of all shards. */
+static const char *
+ngx_oscp_status_redis(const ngx_oscp_store_t *store, ngx_int_t shards)
+{
+    ngx_int_t                i;
+    ngx_oscp_redis_state_e   state, worst;
+
+    static const char       *words[] = { "down", "connecting", "up" };
+
+    worst = NGX_OSCP_REDIS_READY;
+
+    for (i = 0; i < shards; i++) {
+        state = ngx_oscp_store_state(store, i);
+        worst = ngx_min(worst, state);
+    }
+
+    return words[worst];
 }
 
 
