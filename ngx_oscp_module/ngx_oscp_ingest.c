@@ -2,8 +2,8 @@
  * Batches of messages: from the requests of one turn of the event loop to one
  * transaction per shard, and from its reply back to the requests.
  *
- * An entry is in exactly one place: `ready` or `held` (no batch), `sent` (in a
- * slot of a batch), or nowhere.  A request that ends early cancels its entry, which
+ * An entry is in exactly one place: `ready` or `held` (no batch), `sent` (in
+ * a slot of a batch), or nowhere.  A request that ends early cancels its entry, which
  * empties the slot: a late reply finds nobody there.
  */
 
