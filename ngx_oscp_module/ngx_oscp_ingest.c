@@ -3,8 +3,8 @@
  * transaction per shard, and from its reply back to the requests.
  *
  * An entry is in exactly one place: `ready` or `held` (no batch), `sent` (in
- * a slot of a batch), or nowhere.  A request that ends early cancels its entry, which
- * empties the slot: a late reply finds nobody there.
+ * a slot of a batch), or nowhere.  A request that ends early cancels its
+ * entry, which empties the slot: a late reply finds nobody there.
  */
 
 #include "ngx_oscp_ingest.h"
