@@ -9,8 +9,8 @@
 #include "envelope.h"
 #include "forecast.h"
 #include "group.h"
-#include "incident.h"
 #include "random.h"
+#include "yellow.h"
 
 
 #define WORKER_GROUP_RENEW_MS   10000   /* how often valid_until is renewed */
@@ -24,7 +24,7 @@ struct worker_group {
     const oscp_group_conf_t         *binding;
     struct worker_forecasts          forecasts;
     struct worker_envelope           envelope;
-    struct worker_incident           incident;
+    struct worker_yellow             yellow;
     struct worker_timer              timer;     /* the next change or renewal */
     TAILQ_ENTRY(worker_group)        next;      /* in ctx->dirty */
     unsigned                         dirty:1;
@@ -57,7 +57,7 @@ worker_group_create(struct worker_context *ctx,
     worker_forecast_init(&g->forecasts, link->conn, binding->id);
 
     if ((worker_envelope_init(&g->envelope)
-         | worker_incident_init(&g->incident)) != 0)
+         | worker_yellow_init(&g->yellow)) != 0)
     {
         worker_group_free(g);
         return NULL;
@@ -81,7 +81,7 @@ worker_group_free(struct worker_group *g)
     worker_timer_cancel(g->ctx->timers, &g->timer);
     worker_forecast_free(&g->forecasts);
     worker_envelope_free(&g->envelope);
-    worker_incident_free(&g->incident);
+    worker_yellow_free(&g->yellow);
     free(g);
 }
 
@@ -98,7 +98,7 @@ worker_group_begin(struct worker_group *g)
 {
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_envelope_unknown(&g->envelope);
-    worker_incident_unknown(&g->incident);
+    worker_yellow_unknown(&g->yellow);
     worker_group_touch(g);
 }
 
@@ -138,7 +138,7 @@ worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
         worker_record_load(records[i], reply);
 
         if (i == 0) {
-            worker_incident_load(&g->incident, reply);
+            worker_yellow_load(&g->yellow, reply);
         }
 
     } else {
@@ -184,7 +184,7 @@ worker_group_remove(struct worker_group *g)
 {
     char  key[OSCP_KEY_SIZE];
 
-    worker_incident_end(g->ctx, &g->incident, g->link->conn, g->binding,
+    worker_yellow_end(g->ctx, &g->yellow, g->link->conn, g->binding,
                         worker_clock_wall());
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
@@ -333,7 +333,7 @@ group_write(struct worker_group *g)
     decided.now_ms = now;
     decided.valid_ms = oscp_decision_valid_until(&d, now);
     worker_envelope_write(g->ctx, &g->envelope, &decided);
-    worker_incident_step(g->ctx, &g->incident, &decided, group_zero(g, &d));
+    worker_yellow_step(g->ctx, &g->yellow, &decided, group_zero(g, &d));
 
     if (g->binding->circuit != NULL) {
         renew = now + worker_random_pause(WORKER_GROUP_RENEW_MS,
