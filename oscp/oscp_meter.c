@@ -186,7 +186,10 @@ progress(const oscp_sample_t *pair, meter_register_t which, oscp_ms_t at_ms)
     int64_t  span = pair[1].at_ms - pair[0].at_ms, part;
 
     part = at_ms - pair[0].at_ms;
-    if (part <= 0) {
+    if (part <= 0
+        || (which == REGISTER_EXPORT
+            && (!pair[0].has_export || !pair[1].has_export)))
+    {
         return 0;
     }
     if (part >= span) {
@@ -244,21 +247,24 @@ known_at(const oscp_meter_t *m, oscp_ms_t at_ms, int64_t window_ms)
 }
 
 
+/* The register at `at_ms`, which lies at or behind the first sample. */
 static int64_t
-register_at(const oscp_meter_t *m, oscp_ms_t at_ms)
+register_at(const oscp_meter_t *m, meter_register_t which, oscp_ms_t at_ms)
 {
     size_t                n = meter_upto(m, at_ms);
     const oscp_sample_t  *pair = m->samples + n - 1;
 
-    if (pair[0].at_ms == at_ms || n == m->n) {
-        return pair[0].import_mwh;
+    if (pair[0].at_ms == at_ms || n == m->n
+        || (which == REGISTER_EXPORT && !pair[1].has_export))
+    {
+        return register_of(&pair[0], which);
     }
 
-    if (pair[1].import_mwh < pair[0].import_mwh) {
-        return progress(pair, REGISTER_IMPORT, at_ms);
+    if (register_of(&pair[1], which) < register_of(&pair[0], which)) {
+        return progress(pair, which, at_ms);
     }
 
-    return pair[0].import_mwh + progress(pair, REGISTER_IMPORT, at_ms);
+    return register_of(&pair[0], which) + progress(pair, which, at_ms);
 }
 
 
@@ -283,50 +289,62 @@ read_power(const oscp_meter_t *m, oscp_ms_t end_ms, int64_t window_ms,
 
 /* 1 when no sample lies close enough for the asset to count in the window. */
 static int
-is_absent(const oscp_meter_t *m, oscp_ms_t start_ms, oscp_ms_t end_ms)
+is_absent(const oscp_meter_t *m, const oscp_window_t *w)
 {
-    size_t  before = meter_upto(m, start_ms), upto = meter_upto(m, end_ms);
+    size_t     before = meter_upto(m, w->start_ms);
+    oscp_ms_t  next_ms, last_ms;
 
-    if (upto > before) {
+    next_ms = before < m->n ? m->samples[before].at_ms : OSCP_TIME_NONE;
+    if (next_ms < w->end_ms) {
         return 0;
     }
-
-    /* None inside: present only when a pair spans the whole window. */
     if (before == 0) {
         return 1;
     }
-    if (m->samples[before - 1].at_ms == start_ms) {
-        return 0;
-    }
 
-    return before == m->n
-           && start_ms - m->samples[before - 1].at_ms > end_ms - start_ms;
+    last_ms = m->samples[before - 1].at_ms;
+
+    return w->start_ms - last_ms > w->length_ms;
+}
+
+
+static void
+read_absent(const oscp_meter_t *m, oscp_ms_t end_ms, oscp_reading_t *r)
+{
+    size_t  n = meter_upto(m, end_ms);
+
+    if (n > 0) {
+        r->has_register = 1;
+        r->register_mwh = m->samples[n - 1].import_mwh;
+        r->has_export = m->samples[n - 1].has_export;
+        r->export_register_mwh = m->samples[n - 1].export_mwh;
+    }
 }
 
 
 void
-oscp_meter_read(const oscp_meter_t *m, oscp_ms_t start_ms, oscp_ms_t end_ms,
-    oscp_ms_t now_ms, int64_t grace_ms, oscp_reading_t *r)
+oscp_meter_read(const oscp_meter_t *m, const oscp_window_t *w,
+    oscp_ms_t now_ms, oscp_reading_t *r)
 {
     int        at_start, at_end, late;
-    int64_t    window_ms = end_ms - start_ms;
-    oscp_ms_t  from_ms = start_ms;
+    oscp_ms_t  from_ms = w->start_ms;
 
     memset(r, 0, sizeof(*r));
 
-    if (is_absent(m, start_ms, end_ms)) {
+    if (is_absent(m, w)) {
+        read_absent(m, w->end_ms, r);
         return;
     }
 
-    late = now_ms >= end_ms + window_ms + grace_ms;
+    late = now_ms >= w->end_ms + w->length_ms + w->grace_ms;
 
-    if (m->first_ms > start_ms && m->first_ms < end_ms) {
+    if (m->first_ms > w->start_ms && m->first_ms < w->end_ms) {
         r->joined = 1;
         from_ms = m->first_ms;
     }
 
-    at_start = known_at(m, from_ms, window_ms);
-    at_end = known_at(m, end_ms, window_ms);
+    at_start = known_at(m, from_ms, w->length_ms);
+    at_end = known_at(m, w->end_ms, w->length_ms);
 
     if (at_start < 0 || at_end < 0 || (late && (!at_start || !at_end))) {
         r->state = OSCP_READING_MISSING;
@@ -338,13 +356,24 @@ oscp_meter_read(const oscp_meter_t *m, oscp_ms_t start_ms, oscp_ms_t end_ms,
     }
 
     r->state = OSCP_READING_COMPLETE;
-    r->import_mwh = energy(m, REGISTER_IMPORT, from_ms, end_ms);
-    r->has_export = m->samples[meter_upto(m, end_ms) - 1].has_export;
+    r->has_register = 1;
+    r->import_mwh = energy(m, REGISTER_IMPORT, from_ms, w->end_ms);
+    r->register_mwh = register_at(m, REGISTER_IMPORT, w->end_ms);
+    r->has_export = m->samples[meter_upto(m, w->end_ms) - 1].has_export;
     if (r->has_export) {
-        r->export_mwh = energy(m, REGISTER_EXPORT, from_ms, end_ms);
+        r->export_mwh = energy(m, REGISTER_EXPORT, from_ms, w->end_ms);
+        r->export_register_mwh = register_at(m, REGISTER_EXPORT, w->end_ms);
     }
-    r->register_mwh = register_at(m, end_ms);
-    read_power(m, end_ms, window_ms, r);
+    read_power(m, w->end_ms, w->length_ms, r);
+}
+
+
+oscp_ms_t
+oscp_meter_next(const oscp_meter_t *m, oscp_ms_t at_ms)
+{
+    size_t  n = at_ms > INT64_MIN ? meter_upto(m, at_ms - 1) : 0;
+
+    return n < m->n ? m->samples[n].at_ms : OSCP_TIME_NONE;
 }
 
 

@@ -71,7 +71,17 @@ void oscp_meter_clear(oscp_meter_t *m, const oscp_alloc_t *alloc);
 oscp_meter_result_t oscp_meter_add(oscp_meter_t *m, const oscp_sample_t *s,
     oscp_ms_t closed_ms, const oscp_alloc_t *alloc);
 
-/* What an asset says of a window [start, end). */
+/* A window [start, end) that is to be read. */
+typedef struct {
+    oscp_ms_t  start_ms;
+    oscp_ms_t  end_ms;
+    int64_t    length_ms;       /* how far neighbours may lie apart; the window
+                                   itself is shorter only where the configured
+                                   length has changed */
+    int64_t    grace_ms;
+} oscp_window_t;
+
+/* What an asset says of a window. */
 typedef enum {
     OSCP_READING_ABSENT = 0,    /* no sample near it: not part of the group */
     OSCP_READING_WAITING,       /* a sample behind the end may still come */
@@ -85,7 +95,10 @@ typedef struct {
     int64_t               import_mwh;       /* energy in the window */
     int64_t               export_mwh;
     int64_t               register_mwh;     /* import register at the end,
-                                               interpolated */
+                                               interpolated; of an absent asset
+                                               (has_register) its last */
+    int64_t               export_register_mwh;
+    unsigned              has_register:1;
     unsigned              has_export:1;
     unsigned              has_power:1;
     unsigned              joined:1;         /* its first sample ever lies in
@@ -95,15 +108,21 @@ typedef struct {
 } oscp_reading_t;
 
 /*
- * The energy of [start_ms, end_ms) by the asset's samples.
+ * The energy of a window by the asset's samples.
  *
  * Each end's register is interpolated between its neighbours, which may lie at
- * most one window's length apart.  A register that falls was reset: it counts
- * from zero.  `now_ms` tells WAITING from MISSING: a neighbour behind the end
- * can still come until end + window + grace_ms.
+ * most `length_ms` apart.  A register that falls was reset: it counts from
+ * zero.  `now_ms` tells WAITING from MISSING: a neighbour behind the end can
+ * still come until end + length + grace.  An asset is ABSENT when it has no
+ * sample inside, and its last one before lies more than `length_ms` before the
+ * start; whether it comes back later does not matter.  What was exported
+ * between two samples is known only when both have that register.
  */
-void oscp_meter_read(const oscp_meter_t *m, oscp_ms_t start_ms,
-    oscp_ms_t end_ms, oscp_ms_t now_ms, int64_t grace_ms, oscp_reading_t *r);
+void oscp_meter_read(const oscp_meter_t *m, const oscp_window_t *w,
+    oscp_ms_t now_ms, oscp_reading_t *r);
+
+/* The first sample at or after `at_ms`; OSCP_TIME_NONE: there is none. */
+oscp_ms_t oscp_meter_next(const oscp_meter_t *m, oscp_ms_t at_ms);
 
 /*
  * Drops the samples that no window after `end_ms` needs: all but the last one

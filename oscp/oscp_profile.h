@@ -16,15 +16,27 @@ typedef struct {
     unsigned            intermittent:1;       /* INTERMITTENT must be in the
                                                  negotiated list */
     unsigned            initiate_handshake:1; /* default of the directive */
-    unsigned            group_measurements:1; /* UpdateGroupMeasurements */
-    unsigned            asset_measurements:1; /* UpdateAssetMeasurements */
-    unsigned            single_asset:1;       /* the group's assets as one,
-                                                 named by the binding */
-    oscp_unit_t         energy_unit;
     unsigned            measurement;          /* default of
                                                  measurement_configuration */
     int64_t             window_ms;            /* the window the peer expects;
                                                  another one warns; 0: any */
+
+    /* measurements: what is sent of a window, and how it looks */
+    unsigned            configurations;       /* what of the negotiated list is
+                                                 served; INTERMITTENT first */
+    unsigned            group_measurements:1; /* UpdateGroupMeasurements */
+    unsigned            asset_measurements:1; /* UpdateAssetMeasurements */
+    unsigned            single_asset:1;       /* the group's assets as one,
+                                                 named by the binding */
+    unsigned            instantaneous:1;      /* with each asset measurement
+                                                 whose power is known */
+    oscp_category_t     category;             /* of every asset */
+    oscp_phase_t        phase;
+    oscp_unit_t         energy_unit;          /* WH or KWH */
+    oscp_unit_t         power_unit;           /* W or KW */
+    oscp_flow_t         direction;            /* of energy without an export
+                                                 register */
+    oscp_flow_t         direction_export;     /* and with one */
 } oscp_profile_t;
 
 /* The profile of that name, static; NULL when there is none. */

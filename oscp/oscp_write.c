@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define WRITE_DECIMALS    9
+#define WRITE_DECIMALS_KWH  6        /* milliwatt-hours: more digits would show */
+#define WRITE_DECIMALS_WH   3        /* only what a double cannot hold */
 
 
 static void
@@ -99,7 +101,9 @@ oscp_write_blocks(oscp_out_t *o, const oscp_message_t *m)
 static void
 oscp_write_energy(oscp_out_t *o, const oscp_energy_t *e)
 {
-    oscp_write_number(o, "{\"value\":", e->value);
+    oscp_out_text(o, "{\"value\":");
+    oscp_out_number(o, e->value, e->unit == OSCP_UNIT_WH ? WRITE_DECIMALS_WH
+                                                         : WRITE_DECIMALS_KWH);
     oscp_write_word(o, ",\"phase\":", oscp_phase_name(e->phase));
     oscp_write_word(o, ",\"unit\":", oscp_unit_name(e->unit));
     oscp_write_word(o, ",\"direction\":", oscp_flow_name(e->direction));

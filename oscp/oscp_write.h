@@ -21,7 +21,8 @@
  * Lists are written by their counts: `nblocks` blocks must be at `blocks`, and
  * so on; the room (`max_…`) is not looked at.  An optional time or list that is
  * not set, and an energy_type of TOTAL, are left out.  Numbers are written as
- * by oscp_number_format() with nine digits after the point.
+ * by oscp_number_format() with nine digits after the point; energies to the
+ * milliwatt-hour: six for KWH, three for WH.
  *
  * Returns the length that the whole text has, as snprintf does: a return of
  * `size` or more means that it did not fit and `buf` holds a part.

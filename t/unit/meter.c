@@ -29,9 +29,10 @@ add(oscp_meter_t *m, oscp_ms_t at_ms, int64_t import_mwh)
 static oscp_reading_t
 window(const oscp_meter_t *m, int64_t start_ms, oscp_ms_t now_ms)
 {
+    oscp_window_t   w = { start_ms, start_ms + QUARTER, QUARTER, GRACE };
     oscp_reading_t  r;
 
-    oscp_meter_read(m, start_ms, start_ms + QUARTER, now_ms, GRACE, &r);
+    oscp_meter_read(m, &w, now_ms, &r);
     return r;
 }
 
@@ -106,8 +107,13 @@ gaps(void)
     add(&m, 60 * MINUTE, 6000);
     r = window(&m, QUARTER, LONG_AFTER);
     is_int(r.state, OSCP_READING_MISSING, "further apart: too little data");
-    r = window(&m, 3 * QUARTER, LONG_AFTER);
+    r = window(&m, 2 * QUARTER, LONG_AFTER);
     is_int(r.state, OSCP_READING_MISSING, "at the start as well");
+    r = window(&m, 3 * QUARTER, LONG_AFTER);
+    is_int(r.state, OSCP_READING_ABSENT, "and longer ago than a window: absent");
+    ok(r.has_register && r.register_mwh == 6000, "with its last register");
+    r = window(&m, 4 * QUARTER, 0);
+    is_int(r.state, OSCP_READING_WAITING, "a sample at its start: there again");
     r = window(&m, 40 * QUARTER, LONG_AFTER);
     is_int(r.state, OSCP_READING_ABSENT, "long gone is absent");
     r = window(&m, -40 * QUARTER, LONG_AFTER);
@@ -120,6 +126,68 @@ gaps(void)
     r = window(&m, 0, LONG_AFTER);
     is_int(r.import_mwh, 10000, "an asset that joins counts from there");
     ok(r.joined, "and says so");
+    oscp_meter_clear(&m, &oscp_alloc_libc);
+}
+
+
+/* Whether an asset was there does not depend on what comes after the window. */
+static void
+comes_and_goes(void)
+{
+    oscp_meter_t  m;
+
+    oscp_meter_init(&m);
+    add(&m, QUARTER, 100);
+    is_int(window(&m, 0, LONG_AFTER).state, OSCP_READING_ABSENT,
+           "a first sample at the very end: not there yet");
+    is_int(oscp_meter_next(&m, 0), QUARTER, "the next sample");
+    is_int(oscp_meter_next(&m, QUARTER), QUARTER, "or the one at that moment");
+    ok(oscp_meter_next(&m, QUARTER + 1) == OSCP_TIME_NONE, "or none");
+
+    add(&m, QUARTER + 5 * MINUTE, 200);
+    is_int(window(&m, 3 * QUARTER, LONG_AFTER).state, OSCP_READING_ABSENT,
+           "gone for more than a window");
+    add(&m, 100 * MINUTE, 900);
+    is_int(window(&m, 3 * QUARTER, LONG_AFTER).state, OSCP_READING_ABSENT,
+           "also when it comes back later");
+    is_int(window(&m, 6 * QUARTER, LONG_AFTER).state, OSCP_READING_MISSING,
+           "and where it comes back its energy is not known");
+    oscp_meter_clear(&m, &oscp_alloc_libc);
+}
+
+
+static void
+add_export(oscp_meter_t *m, oscp_ms_t at_ms, int64_t export_mwh)
+{
+    oscp_sample_t  s = { .at_ms = at_ms, .has_export = export_mwh >= 0,
+                         .export_mwh = export_mwh < 0 ? 0 : export_mwh };
+
+    oscp_meter_add(m, &s, OSCP_TIME_NONE, &oscp_alloc_libc);
+}
+
+
+static void
+exports(void)
+{
+    oscp_meter_t    m;
+    oscp_reading_t  r;
+
+    oscp_meter_init(&m);
+    add_export(&m, 0, 5000);
+    add_export(&m, 5 * MINUTE, 5100);
+    add_export(&m, 10 * MINUTE, -1);
+    add_export(&m, 12 * MINUTE, 5400);
+    add_export(&m, 16 * MINUTE, 5800);
+    r = window(&m, 0, LONG_AFTER);
+    ok(r.has_export && r.export_mwh == 100 + 300, "what was exported around a "
+       "sample that does not say is not invented");
+    is_int(r.export_register_mwh, 5700, "the register at the end");
+
+    add_export(&m, 28 * MINUTE, -1);
+    add_export(&m, 31 * MINUTE, -1);
+    r = window(&m, QUARTER, LONG_AFTER);
+    ok(r.state == OSCP_READING_COMPLETE && !r.has_export,
+       "no export register at the end: none is told");
     oscp_meter_clear(&m, &oscp_alloc_libc);
 }
 
@@ -172,7 +240,7 @@ year(void)
         at_ms += 30000 + rand() % 60000;
         value += rand() % 2000000;
 
-        oscp_meter_read(&m, start_ms, start_ms + QUARTER, at_ms, GRACE, &r);
+        r = window(&m, start_ms, at_ms);
         if (r.state != OSCP_READING_COMPLETE) {
             continue;
         }
@@ -200,6 +268,8 @@ main(void)
     parsing();
     interpolation();
     gaps();
+    comes_and_goes();
+    exports();
     reset();
     year();
     is_int(oscp_meter_window(QUARTER + 1, QUARTER), QUARTER, "alignment");

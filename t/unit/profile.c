@@ -25,6 +25,13 @@ vector(void)
     is_int(p->single_asset, 1, "as one asset per group");
     is_int(p->energy_unit, OSCP_UNIT_KWH, "energy in KWH");
     is_int(p->measurement, OSCP_INTERMITTENT, "our list is INTERMITTENT");
+    is_int(p->configurations, OSCP_INTERMITTENT, "and nothing else is served");
+    is_int(p->category, OSCP_CHARGING, "the asset charges");
+    is_int(p->phase, OSCP_PHASE_ALL, "all phases");
+    is_int(p->power_unit, OSCP_UNIT_KW, "power in KW");
+    is_int(p->instantaneous, 1, "which is sent");
+    is_int(p->direction, OSCP_IMPORT, "energy is imported");
+    is_int(p->direction_export, OSCP_NET, "or net, with an export register");
     is_int(p->window_ms, 15 * 60 * 1000, "the window is a quarter hour");
 }
 
@@ -45,6 +52,8 @@ generic(void)
     is_int(p->asset_measurements, 1, "asset measurements too");
     is_int(p->single_asset, 0, "each asset by itself");
     is_int(p->window_ms, 0, "any window will do");
+    is_int(p->configurations, OSCP_CONTINUOUS | OSCP_INTERMITTENT,
+           "both configurations are served");
 }
 
 

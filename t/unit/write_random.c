@@ -42,12 +42,15 @@ random_name(char *name)
 }
 
 
+/* Energies are whole milliwatt-hours. */
 static void
 random_energy(oscp_energy_t *e)
 {
-    e->value = random_number() - random_number();
+    int64_t  mwh = (int64_t) ((random_number() - random_number()) * 1000);
+
     e->phase = (oscp_phase_t) (random() % OSCP_PHASE_COUNT);
     e->unit = random() % 2 ? OSCP_UNIT_WH : OSCP_UNIT_KWH;
+    e->value = (double) mwh / (e->unit == OSCP_UNIT_WH ? 1e3 : 1e6);
     e->direction = (oscp_flow_t) (random() % OSCP_FLOW_COUNT);
     e->energy_type = (oscp_energy_type_t) (random() % OSCP_ENERGY_COUNT);
     e->measure_time_ms = random_time();
