@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define WRITE_DECIMALS    9
-#define WRITE_DECIMALS_KWH  6        /* milliwatt-hours: more digits would show */
-#define WRITE_DECIMALS_WH   3        /* only what a double cannot hold */
+#define WRITE_DECIMALS_KWH  6        /* milliwatt-hours: more digits would */
+#define WRITE_DECIMALS_WH   3        /* show only what a double cannot hold */
 
 
 static void

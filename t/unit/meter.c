@@ -110,7 +110,7 @@ gaps(void)
     r = window(&m, 2 * QUARTER, LONG_AFTER);
     is_int(r.state, OSCP_READING_MISSING, "at the start as well");
     r = window(&m, 3 * QUARTER, LONG_AFTER);
-    is_int(r.state, OSCP_READING_ABSENT, "and longer ago than a window: absent");
+    is_int(r.state, OSCP_READING_ABSENT, "longer ago than a window: absent");
     ok(r.has_register && r.register_mwh == 6000, "with its last register");
     r = window(&m, 4 * QUARTER, 0);
     is_int(r.state, OSCP_READING_WAITING, "a sample at its start: there again");
