@@ -1,16 +1,18 @@
 /*
  * Publication of the configuration.  A process that is on its way out, or that
- * an already running reload has overtaken, keeps silent: the newest one speaks.
+ * an already running reload or a newer nginx binary has overtaken, keeps
+ * silent: the newest one speaks.  When that binary is gone again, what it has
+ * published is replaced.
  */
 
+#include "ngx_oscp_master.h"
 #include "ngx_oscp_publish.h"
 #include "ngx_oscp_script.h"
 
 
 static ngx_int_t ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish,
     ngx_pool_t *pool);
-static ngx_uint_t ngx_oscp_publish_overtaken(
-    const ngx_oscp_publish_t *publish);
+static ngx_uint_t ngx_oscp_publish_overtaken(ngx_oscp_publish_t *publish);
 static ngx_int_t ngx_oscp_publish_send(ngx_oscp_redis_t *redis,
     ngx_oscp_redis_command_t *command, void *data);
 static ngx_int_t ngx_oscp_publish_sent(ngx_oscp_redis_t *redis,
@@ -20,6 +22,7 @@ static ngx_int_t ngx_oscp_publish_transmit(ngx_oscp_publish_t *publish,
 static void ngx_oscp_publish_timer_handler(ngx_event_t *ev);
 static void ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
     redisReply *reply);
+static void ngx_oscp_publish_repeat(ngx_oscp_publish_t *publish);
 static void ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
     redisReply *reply);
 
@@ -57,13 +60,16 @@ ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
     publish->timer.log = publish->log;
     publish->timer.cancelable = 1;
 
-    ngx_add_timer(&publish->timer, NGX_OSCP_PUBLISH_CHECK_MS);
+    ngx_add_timer(&publish->timer, NGX_OSCP_PUBLISH_SILENT_MS);
 
     return NGX_OK;
 }
 
 
-/* EVAL SCRIPT 1 oscp:config VERSION SHARDS [NAME DOCUMENT]… */
+/*
+ * EVAL SCRIPT 1 oscp:config VERSION SHARDS [NAME DOCUMENT]…, and the same
+ * without a version and what follows the shards.
+ */
 static ngx_int_t
 ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish, ngx_pool_t *pool)
 {
@@ -111,16 +117,36 @@ ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish, ngx_pool_t *pool)
     publish->args.values = values;
     publish->args.lens = lens;
 
+    n = 6;
+
+    values = ngx_palloc(pool, n * sizeof(char *));
+    lens = ngx_palloc(pool, n * sizeof(size_t));
+
+    if (values == NULL || lens == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(values, publish->args.values, n * sizeof(char *));
+    ngx_memcpy(lens, publish->args.lens, n * sizeof(size_t));
+    lens[4] = 0;
+
+    publish->ask.n = n;
+    publish->ask.values = values;
+    publish->ask.lens = lens;
+
     return NGX_OK;
 }
 
 
 static ngx_uint_t
-ngx_oscp_publish_overtaken(const ngx_oscp_publish_t *publish)
+ngx_oscp_publish_overtaken(ngx_oscp_publish_t *publish)
 {
-    return ngx_exiting || ngx_quit || ngx_terminate
-           || ngx_oscp_counter_generation(publish->conf->zone)
-              != publish->conf->generation;
+    publish->silent = ngx_exiting || ngx_quit || ngx_terminate
+                      || ngx_oscp_counter_generation(publish->conf->zone)
+                         != publish->conf->generation
+                      || !ngx_oscp_master_speaks();
+
+    return publish->silent;
 }
 
 
@@ -130,13 +156,13 @@ ngx_oscp_publish_send(ngx_oscp_redis_t *redis,
 {
     ngx_oscp_publish_t  *publish = data;
 
-    if (redis != ngx_oscp_store_config(publish->store)
-        || ngx_oscp_publish_overtaken(publish))
-    {
+    if (redis != ngx_oscp_store_config(publish->store)) {
         return NGX_DECLINED;
     }
 
-    return ngx_oscp_redis_send_step(redis, command, &publish->args);
+    return ngx_oscp_redis_send_step(redis, command,
+                                    ngx_oscp_publish_overtaken(publish)
+                                    ? &publish->ask : &publish->args);
 }
 
 
@@ -169,6 +195,7 @@ static void
 ngx_oscp_publish_timer_handler(ngx_event_t *ev)
 {
     size_t                 lens[3];
+    ngx_uint_t             silent;
     const char            *values[3];
     ngx_oscp_publish_t    *publish = ev->data;
     ngx_oscp_redis_args_t  args = { 3, values, lens };
@@ -177,7 +204,14 @@ ngx_oscp_publish_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_OSCP_PUBLISH_CHECK_MS);
+    silent = publish->silent;
+
+    if (!ngx_oscp_publish_overtaken(publish) && silent) {
+        ngx_oscp_publish_repeat(publish);
+    }
+
+    ngx_add_timer(ev, publish->silent ? NGX_OSCP_PUBLISH_SILENT_MS
+                                      : NGX_OSCP_PUBLISH_CHECK_MS);
 
     values[0] = "HGET";
     lens[0] = sizeof("HGET") - 1;
@@ -221,6 +255,22 @@ ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
         return;
     }
 
+    ngx_oscp_publish_repeat(publish);
+}
+
+
+/*
+ * Not sent, the connection is not ready, and will publish when it is; or a
+ * command is under way, behind which the timer comes again.
+ */
+static void
+ngx_oscp_publish_repeat(ngx_oscp_publish_t *publish)
+{
+    if (publish->checking) {
+        publish->silent = 1;
+        return;
+    }
+
     if (ngx_oscp_publish_transmit(publish, &publish->repeat, &publish->args)
         == NGX_OK)
     {
@@ -229,6 +279,10 @@ ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
 }
 
 
+/*
+ * What was refused must not be acted upon: a new connection begins with the
+ * same question, and stores nothing before that is answered.
+ */
 static void
 ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
     redisReply *reply)
@@ -243,5 +297,7 @@ ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
         ngx_log_error(NGX_LOG_ERR, publish->log, 0,
                       "oscp: Redis refused the configuration: \"%*s\"",
                       (size_t) reply->len, reply->str ? reply->str : "");
+        ngx_oscp_redis_abort(command->redis,
+                             "the configuration was refused");
     }
 }

@@ -14,6 +14,7 @@
 #include "ngx_oscp_store.h"
 
 #define NGX_OSCP_PUBLISH_CHECK_MS  5000
+#define NGX_OSCP_PUBLISH_SILENT_MS 500     /* the same while overtaken */
 
 /* One per nginx worker process. */
 typedef struct {
@@ -21,10 +22,12 @@ typedef struct {
     ngx_oscp_store_t            *store;
     ngx_log_t                   *log;
     ngx_oscp_redis_args_t        args;      /* the whole command */
+    ngx_oscp_redis_args_t        ask;       /* is our number of shards right? */
     ngx_oscp_redis_command_t     check;     /* is the version still there? */
     ngx_oscp_redis_command_t     repeat;
     ngx_event_t                  timer;
     ngx_uint_t                   checking;  /* either command is under way */
+    ngx_uint_t                   silent;    /* overtaken when last looked */
 } ngx_oscp_publish_t;
 
 /*

@@ -80,6 +80,14 @@ const ngx_str_t  ngx_oscp_script_undo = ngx_string(
  */
 const ngx_str_t  ngx_oscp_script_publish = ngx_string(
     "local key = KEYS[1]\n"
+    "local shards = redis.call('HGET', key, 'shards')\n"
+    "\n"
+    "if shards and shards ~= ARGV[2] and redis.call('HLEN', key) > 2 then\n"
+    "    return redis.error_reply('SHARDS oscp_shards is ' .. ARGV[2]\n"
+    "        .. ', but what Redis holds was stored under ' .. shards\n"
+    "        .. ': put that number back, or drop it as README says')\n"
+    "end\n"
+    "if ARGV[1] == '' then return 0 end\n"
     "\n"
     "if redis.call('HGET', key, 'version') == ARGV[1]\n"
     "   and redis.call('HLEN', key) == (#ARGV - 2) / 2 + 2\n"

@@ -40,8 +40,11 @@ extern const ngx_str_t  ngx_oscp_script_undo;
  *
  * KEYS: oscp:config.
  * ARGV: the version, the number of shards, then name and document of each
- *       connection.
- * Reply: 1 when something was written, 0 when all of it stood there already.
+ *       connection.  An empty version publishes nothing, and only asks whether
+ *       the number of shards is the right one.
+ * Reply: 1 when something was written, 0 when all of it stood there already;
+ *       an error "SHARDS …" when connections are published under another
+ *       number of shards: their state would be left behind.
  */
 extern const ngx_str_t  ngx_oscp_script_publish;
 

@@ -77,13 +77,48 @@ subtest 'the order of blocks and lines is nothing' => sub {
     ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
 };
 
-subtest 'shards are part of it' => sub {
+# State is kept by shard: another number would leave it all behind, the
+# operator's `disconnected` with it.
+subtest 'another number of shards is refused' => sub {
     $door->configure(main => 'oscp_shards 4;');
-    $door->nginx->reload;
-    ok(wait_for(sub { $door->version ne $version }, 10), 'another version');
-    is($redis->command('HGET', 'oscp:config', 'shards'), 4, 'published');
+    my $offset = -s $door->nginx->error_log;
+    ok($door->reload, 'reloaded');
+    my $answer = $door->post('heartbeat', '{}');
+    is($answer->{status}, 503, 'nothing is stored in the wrong place');
+    is($answer->{headers}{'retry-after'}, 5, 'to be tried again');
+    my $why = 'SHARDS oscp_shards is 4, but what Redis holds was stored under'
+        . ' 1: put that number back';
+    like($door->nginx->log_text($offset), qr/\[error\].*\Q$why\E/,
+        'the log says why');
+    is($redis->command('HGET', 'oscp:config', 'shards'), 1, 'as published');
+    is($door->version, $version, 'with its version');
     $door->configure(main => '');
-    $door->nginx->reload;
+    ok($door->reload && $door->ready, 'put back');
+    is($door->post('heartbeat', '{}')->{status}, 204, 'served again');
+};
+
+subtest 'a number of shards that was dropped by hand' => sub {
+    my $socket = $door->connect;
+    print {$socket} substr $door->request('heartbeat', '{"x":1}',
+        'Content-Length: 8'), 0, -1;
+    select undef, undef, undef, 0.1;
+    for my $shards (4, 1) {
+        $door->configure(main => "oscp_shards $shards;");
+        $door->nginx->reload;
+        $redis->command('HDEL', 'oscp:config', 'shards');
+        ok(wait_for(sub { $shards == ($redis->command('HGET', 'oscp:config',
+            'shards') // 0) }), "another one is published: $shards");
+        ok(wait_for(sub { $door->post('heartbeat', '{}')->{status} == 204 }),
+            'and serves');
+        next unless $shards == 4;
+        isnt($door->version, $version, 'under another version');
+        # The old worker, which knows the old number only, connects anew.
+        $redis->command('CLIENT', 'KILL', 'TYPE', 'normal');
+        print {$socket} '1}';
+        is((OSCP::Door::response($socket) // {})->{status}, 503,
+            'what was read under the old number is not stored');
+    }
+    $door->configure(main => '');
     ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
 };
 

@@ -12,11 +12,15 @@ use OSCP::Process qw(sanitized slow wait_for);
 use constant PORT_TRIES => 10;
 
 # new(dir =>, build =>, http => directives of http {}, server => of server {},
-#     workers => 1, level => log level, modules => further ones to load)
+#     workers => 1, level => log level, modules => further ones to load,
+#     top => directives outside of all blocks,
+#     daemon => 'on' for a master that lets its binary be replaced: it is
+#     nobody's child then, and its starter has to end it)
 sub new {
     my ($class, %o) = @_;
 
     return bless { workers => 1, level => 'info', http => '', server => '',
+        top => '', daemon => 'off',
         module => "$o{build}/ngx_http_oscp_module.so", %o }, $class;
 }
 
@@ -51,12 +55,13 @@ sub configure {
     $self->{$_} = $o{$_} for keys %o;
     open my $fh, '>', "$dir/nginx.conf" or die "$dir/nginx.conf: $!";
     print {$fh} <<"CONF";
-daemon off;
+daemon $self->{daemon};
 $user
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log $self->{level};
 $modules
+$self->{top}
 events { worker_connections 512; }
 http {
     access_log $dir/access.log;

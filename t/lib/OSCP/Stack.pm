@@ -43,6 +43,7 @@ $SIG{$_} = sub { exit 1 } for qw(INT TERM);
 #   peer         the peer's URL; the simulator's by default
 #   accept, present   lists of such lines in place of tokens and fp-id
 #   http, server      further nginx directives
+#   top          nginx directives outside of all blocks
 #   nginx_workers, workers   how many; workers 0 starts none
 #   appendfsync  'always'; undef: no AOF
 #   store        a SUB that is given the directory and starts another kind of
@@ -66,6 +67,7 @@ sub start {
             appendfsync => $self->{appendfsync})->start;
     $self->{cp} = OSCP::CP->new(dir => $dir, %{$self->{cp} // {}})->start;
     $self->{nginx} = OSCP::Nginx->new(dir => $dir, build => $build,
+        top => $self->{top} // '',
         workers => $self->{nginx_workers}, http => $self->http,
         server => $self->server)->start;
     $self->{list} = [map { OSCP::Worker->new(dir => $dir, build => $build,
