@@ -81,7 +81,8 @@ subtest 'status' => sub {
     like($out, qr/^STALE: 1 value is out of date/m, 'is pointed out');
     like($out, qr/^Open incidents: 0$/m, 'no incident');
     my $json = $ctl->json('status');
-    is_deeply($json->{shards}, [{ shard => 0, backlog => 0 }], 'shards');
+    is_deeply($json->{shards}, [{ shard => 0, backlog => 0,
+        schema => 1 }], 'shards');
     is_deeply([map { $_->{name} } @{$json->{connections}}], [qw(other vector)],
         'connections');
     my %groups = map { $_->{id} => $_ } @{$json->{connections}[1]{groups}};

@@ -11,10 +11,12 @@
 #include "lease.h"
 #include "log.h"
 #include "random.h"
+#include "oscp_version.h"
 #include "script.h"
 
 
 #define WORKER_LEASE_TRY_MS     250     /* longest pause of a standby */
+#define WORKER_LEASE_NEWER_MS   2000    /* the same where it may not be had */
 #define WORKER_LEASE_JITTER     0.4
 #define WORKER_LEASE_MARGIN_MS  50      /* act no longer than this before its
                                            end: what is sent takes time */
@@ -36,6 +38,7 @@ struct worker_lease {
     char                               dead[WORKER_LEASE_VALUE_SIZE];  /* what
                                                       a dead owner left; "" */
     unsigned                           waiting:1;  /* told of another owner */
+    unsigned                           refused:1;  /* told of the schema */
 };
 
 
@@ -77,8 +80,8 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
     worker_redis_reply *reply)
 {
     int          argc = 0;
-    char         ms[24], at[OSCP_TIME_SIZE];
-    const char  *argv[9];
+    char         ms[24], at[OSCP_TIME_SIZE], schema[16];
+    const char  *argv[10];
 
     snprintf(ms, sizeof(ms), "%lld", (long long) lease->conf->lease_ms);
     oscp_time_format(worker_clock_wall(), at);
@@ -102,6 +105,8 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
     if (script == WORKER_SCRIPT_ACQUIRE) {
         argv[argc++] = at;
         argv[argc++] = lease->dead;
+        snprintf(schema, sizeof(schema), "%d", OSCP_SCHEMA);
+        argv[argc++] = schema;
     }
 
     return worker_redis_command(lease->redis, argc, argv, reply, lease);
@@ -189,12 +194,43 @@ lease_wait(struct worker_lease *lease, const redisReply *reply)
 }
 
 
+/*
+ * A newer version has been here: what it stored would be misread and spoilt.
+ * Somebody may yet take that back.
+ */
+static void
+lease_refuse(struct worker_lease *lease, const redisReply *reply)
+{
+    struct worker_log_about  about = { .shard = lease->conf->shard };
+
+    if (!lease->refused) {
+        lease->refused = 1;
+        worker_log(WORKER_LOG_ERROR, &about, "the state in Redis has schema "
+                   "%s, this worker knows up to %d: refused; it needs a newer "
+                   "worker", reply->str + strlen(WORKER_SCRIPT_SCHEMA),
+                   OSCP_SCHEMA);
+    }
+
+    lease_after(lease->timer, worker_random_pause(WORKER_LEASE_NEWER_MS,
+                                                  WORKER_LEASE_JITTER));
+}
+
+
 static void
 callback_acquired(void *arg, redisReply *reply)
 {
     struct worker_lease  *lease = arg;
 
     if (lease->redis == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR
+        && strncmp(reply->str, WORKER_SCRIPT_SCHEMA,
+                   strlen(WORKER_SCRIPT_SCHEMA))
+           == 0)
+    {
+        lease_refuse(lease, reply);
         return;
     }
 
@@ -216,6 +252,7 @@ callback_acquired(void *arg, redisReply *reply)
 
     memcpy(lease->value, reply->str, reply->len + 1);
     lease->waiting = 0;
+    lease->refused = 0;
     lease_proven(lease);
 
     if (!worker_lease_held(lease)) {

@@ -45,7 +45,8 @@ void worker_lease_free(struct worker_lease *lease);
 
 /*
  * Tries to take it over `redis`, again and again, until taken() is called: when
- * it is free, or was this worker's, or its owner is known to be dead.  From
+ * it is free, or was this worker's, or its owner is known to be dead; never
+ * while the shard's state is of a newer schema (oscp_version.h).  From
  * then on renews it every third of its time.  `redis` must be ready and outlive
  * this, or worker_lease_drop() be called when it closes.
  */

@@ -185,6 +185,26 @@ live_integer(struct worker_ctl *ctl, const char *command, const char *key,
 }
 
 
+/* The first one was not written down. */
+static int
+live_schema(struct worker_ctl *ctl, const char *key, long long *schema)
+{
+    redisReply  *reply;
+    const char  *argv[] = { "HGET", key, "schema" };
+
+    reply = worker_ctl_store_command(ctl->store, 3, argv);
+    if (reply == NULL) {
+        return -1;
+    }
+
+    *schema = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10)
+                                                : 1;
+    freeReplyObject(reply);
+
+    return 0;
+}
+
+
 int
 worker_ctl_live_lease(struct worker_ctl *ctl, unsigned shard,
     struct worker_ctl_lease *lease)
@@ -221,8 +241,13 @@ worker_ctl_live_lease(struct worker_ctl *ctl, unsigned shard,
     lease->left_ms = left > 0 ? left : 0;
 
     oscp_key(key, sizeof(key), ctl->prefix, shard, "in", NULL);
+    if (live_integer(ctl, "XLEN", key, &lease->backlog) == -1) {
+        return -1;
+    }
 
-    return live_integer(ctl, "XLEN", key, &lease->backlog);
+    oscp_key(key, sizeof(key), ctl->prefix, shard, "stats", NULL);
+
+    return live_schema(ctl, key, &lease->schema);
 }
 
 
@@ -241,6 +266,7 @@ worker_ctl_live_lease_json(unsigned shard,
     }
 
     cJSON_AddNumberToObject(object, "backlog", (double) lease->backlog);
+    cJSON_AddNumberToObject(object, "schema", (double) lease->schema);
 
     return object;
 }

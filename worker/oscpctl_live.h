@@ -19,6 +19,7 @@ struct worker_ctl_lease {
     long long  token;
     int64_t    left_ms;
     long long  backlog;                  /* entries in its `in` stream */
+    long long  schema;                   /* of its state; oscp_version.h */
 };
 
 struct worker_ctl_live {

@@ -112,6 +112,21 @@ status_shards(const struct status *s)
 }
 
 
+static void
+status_schemas(const struct status *s)
+{
+    for (unsigned i = 0; i < s->ctl->catalog->shards; i++) {
+        if (s->leases[i].schema > OSCP_SCHEMA) {
+            worker_ctl_out_line(WORKER_CTL_RED, 0, "NEWER: the state of shard "
+                                "%u has schema %lld.  Programs of this version "
+                                "know up to %d: its workers refuse the shard, "
+                                "and what is shown here may be misread.", i,
+                                s->leases[i].schema, OSCP_SCHEMA);
+        }
+    }
+}
+
+
 static enum worker_ctl_style
 status_state_style(const char *state)
 {
@@ -299,6 +314,7 @@ status_text(const struct status *s)
         return -1;
     }
 
+    status_schemas(s);
     worker_ctl_out_gap();
     if (status_connections(s) == -1) {
         return -1;

@@ -19,6 +19,11 @@
 static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
 
     [WORKER_SCRIPT_ACQUIRE] =
+    "local stored = redis.call('HGET', KEYS[2], 'schema') or '1'\n"
+    "local schema = tonumber(stored)\n"
+    "if not schema or schema > tonumber(ARGV[5]) then\n"
+    "  return redis.error_reply('SCHEMA ' .. stored)\n"
+    "end\n"
     "local held = redis.call('GET', KEYS[1])\n"
     "local me = ARGV[1] .. ' '\n"
     "if held and held ~= ARGV[4] and string.sub(held, 1, #me) ~= me then\n"
@@ -27,7 +32,8 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
     "local token = redis.call('HINCRBY', KEYS[2], 'lease_token', 1)\n"
     "local value = me .. token\n"
     "redis.call('SET', KEYS[1], value, 'PX', ARGV[2])\n"
-    "redis.call('HSET', KEYS[2], 'owner', ARGV[1], 'owner_since', ARGV[3])\n"
+    "redis.call('HSET', KEYS[2], 'owner', ARGV[1], 'owner_since', ARGV[3],\n"
+    "           'schema', ARGV[5])\n"
     "return value\n",
 
     [WORKER_SCRIPT_RENEW] =

@@ -12,8 +12,9 @@ enum worker_script {
      * Takes the lease if it is free, held by this very worker, or still has
      * the value that a dead owner left.
      * KEYS lease, stats; ARGV worker id, lease in ms, now as text, that value
-     * or "".
-     * Reply: the new value "ID TOKEN" of ours, or [value held, ms to live].
+     * or "", the schema that this worker knows (oscp_version.h).
+     * Reply: the new value "ID TOKEN" of ours, or [value held, ms to live]; or
+     * the error "SCHEMA N": the state is of a newer one, and nothing was done.
      */
     WORKER_SCRIPT_ACQUIRE = 0,
 
@@ -59,6 +60,9 @@ enum worker_script {
 
 /* How an error begins that says: the lease is not ours any more. */
 #define WORKER_SCRIPT_FENCED     "FENCED"
+
+/* How an error begins that says: the state is not for this version to touch. */
+#define WORKER_SCRIPT_SCHEMA     "SCHEMA "
 
 /* The text of a script. */
 const char *worker_script_text(enum worker_script script);
