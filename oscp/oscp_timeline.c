@@ -415,6 +415,37 @@ oscp_timeline_at(const oscp_timeline_t *t, oscp_ms_t at_ms, oscp_capacity_t *c)
 
 
 size_t
+oscp_timeline_binding(const oscp_timeline_t *t, oscp_ms_t at_ms,
+    const oscp_span_t *spans[OSCP_LANE_COUNT])
+{
+    int                 lane;
+    size_t              i, n = 0;
+    oscp_capacity_t     c;
+    const oscp_span_t  *span;
+
+    oscp_timeline_at(t, at_ms, &c);
+
+    for (lane = 0; c.covered && lane < OSCP_LANE_COUNT; lane++) {
+        if ((lane == OSCP_LANE_TOTAL) != (c.lane == OSCP_LANE_TOTAL)) {
+            continue;
+        }
+
+        i = oscp_timeline_find(&t->lanes[lane], at_ms);
+        if (i == t->lanes[lane].n) {
+            continue;
+        }
+
+        span = &t->lanes[lane].spans[i];
+        if (span->start_ms <= at_ms && strcmp(span->req, c.req) == 0) {
+            spans[n++] = span;
+        }
+    }
+
+    return n;
+}
+
+
+size_t
 oscp_timeline_prune(oscp_timeline_t *t, oscp_ms_t before_ms)
 {
     int            lane;

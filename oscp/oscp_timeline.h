@@ -108,6 +108,14 @@ oscp_err_t oscp_timeline_apply(oscp_timeline_t *t, const oscp_forecast_t *f,
 void oscp_timeline_at(const oscp_timeline_t *t, oscp_ms_t at_ms,
     oscp_capacity_t *c);
 
+/*
+ * The spans whose message oscp_timeline_at() names at `at_ms`: the total's, or
+ * those of the phases in the sum that are of that message.  Returns how many, 0
+ * when the moment is not covered; they point into the timeline.
+ */
+size_t oscp_timeline_binding(const oscp_timeline_t *t, oscp_ms_t at_ms,
+    const oscp_span_t *spans[OSCP_LANE_COUNT]);
+
 /* Drops spans that ended at or before `before_ms`.  Returns how many. */
 size_t oscp_timeline_prune(oscp_timeline_t *t, oscp_ms_t before_ms);
 

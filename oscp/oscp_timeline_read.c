@@ -3,22 +3,12 @@
  * not hold the timeline's rules must not decide over a depot.
  */
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
 #include "oscp_timeline.h"
-
-#define ELEMENT_START    0
-#define ELEMENT_END      1
-#define ELEMENT_WATTS    2
-#define ELEMENT_PHASE    3
-#define ELEMENT_REQ      4
-#define ELEMENT_COUNT    5
-
-#define PATH_SIZE        64
+#include "oscp_timeline_block.h"
 
 
 typedef struct {
@@ -26,128 +16,6 @@ typedef struct {
     const oscp_alloc_t  *alloc;
     oscp_error_t        *err;
 } oscp_timeline_reader_t;
-
-
-/* `element` negative: the block itself. */
-static oscp_err_t
-oscp_timeline_wrong(oscp_timeline_reader_t *r, oscp_err_t code, size_t block,
-    int element, const char *text)
-{
-    char  path[PATH_SIZE];
-
-    if (element < 0) {
-        snprintf(path, sizeof(path), "$[%zu]", block);
-    } else {
-        snprintf(path, sizeof(path), "$[%zu][%d]", block, element);
-    }
-
-    return oscp_error_set(r->err, code, path, "%s", text);
-}
-
-
-static oscp_err_t
-oscp_timeline_moment(oscp_timeline_reader_t *r, const cJSON *item,
-    size_t block, int element, oscp_ms_t *ms)
-{
-    if (!cJSON_IsString(item)
-        || oscp_time_parse(item->valuestring, strlen(item->valuestring), ms)
-           != 0)
-    {
-        return oscp_timeline_wrong(r, OSCP_ERR_SCHEMA, block, element,
-                                   "must be a date-time");
-    }
-
-    return OSCP_OK;
-}
-
-
-static oscp_err_t
-oscp_timeline_times(oscp_timeline_reader_t *r, const cJSON *items[],
-    size_t block, oscp_span_t *span)
-{
-    oscp_err_t  rc;
-
-    rc = oscp_timeline_moment(r, items[ELEMENT_START], block, ELEMENT_START,
-                              &span->start_ms);
-    if (rc == OSCP_OK) {
-        rc = oscp_timeline_moment(r, items[ELEMENT_END], block, ELEMENT_END,
-                                  &span->end_ms);
-    }
-
-    if (rc == OSCP_OK && span->end_ms <= span->start_ms) {
-        return oscp_timeline_wrong(r, OSCP_ERR_SEMANTIC, block, ELEMENT_END,
-                                   "must be after the start");
-    }
-
-    return rc;
-}
-
-
-static oscp_err_t
-oscp_timeline_values(oscp_timeline_reader_t *r, const cJSON *items[],
-    size_t block, oscp_span_t *span)
-{
-    int           phase;
-    const cJSON  *item;
-
-    item = items[ELEMENT_WATTS];
-    if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble)
-        || item->valuedouble < 0)
-    {
-        return oscp_timeline_wrong(r, OSCP_ERR_SCHEMA, block, ELEMENT_WATTS,
-                                   "must be a number, 0 or more");
-    }
-
-    span->watts = item->valuedouble;
-
-    item = items[ELEMENT_PHASE];
-    phase = cJSON_IsString(item)
-            ? oscp_phase_find(item->valuestring, strlen(item->valuestring))
-            : -1;
-    if (phase < 0) {
-        return oscp_timeline_wrong(r, OSCP_ERR_SCHEMA, block, ELEMENT_PHASE,
-                                   "must be a phase");
-    }
-
-    span->phase = phase;
-
-    item = items[ELEMENT_REQ];
-    if (!cJSON_IsString(item)
-        || !oscp_id_valid(item->valuestring, strlen(item->valuestring)))
-    {
-        return oscp_timeline_wrong(r, OSCP_ERR_SCHEMA, block, ELEMENT_REQ,
-                                   "must be a request id");
-    }
-
-    strcpy(span->req, item->valuestring);
-
-    return OSCP_OK;
-}
-
-
-static oscp_err_t
-oscp_timeline_block(oscp_timeline_reader_t *r, const cJSON *block, size_t i,
-    oscp_span_t *span)
-{
-    int           k = 0;
-    oscp_err_t    rc;
-    const cJSON  *items[ELEMENT_COUNT] = { NULL }, *item;
-
-    if (!cJSON_IsArray(block) || cJSON_GetArraySize(block) != ELEMENT_COUNT) {
-        return oscp_timeline_wrong(r, OSCP_ERR_SCHEMA, i, -1, "must be an "
-                                   "array of start, end, watts, phase, req");
-    }
-
-    cJSON_ArrayForEach(item, block) {
-        items[k++] = item;
-    }
-
-    memset(span, 0, sizeof(*span));
-
-    rc = oscp_timeline_times(r, items, i, span);
-
-    return rc == OSCP_OK ? oscp_timeline_values(r, items, i, span) : rc;
-}
 
 
 static oscp_err_t
@@ -159,8 +27,9 @@ oscp_timeline_append(oscp_timeline_reader_t *r, size_t i,
     oscp_spans_t  *lane = &r->lanes[oscp_timeline_lane(span->phase)];
 
     if (lane->n > 0 && span->start_ms < lane->spans[lane->n - 1].end_ms) {
-        return oscp_timeline_wrong(r, OSCP_ERR_SEMANTIC, i, ELEMENT_START,
-                                   "must not be before the last one's end");
+        return oscp_timeline_block_wrong(r->err, OSCP_ERR_SEMANTIC, i, 0,
+                                         "must not be before the last one's "
+                                         "end");
     }
 
     if (lane->n == lane->size) {
@@ -168,7 +37,8 @@ oscp_timeline_append(oscp_timeline_reader_t *r, size_t i,
         grown = r->alloc->resize(r->alloc->ctx, lane->spans,
                                  size * sizeof(*grown));
         if (grown == NULL) {
-            return oscp_timeline_wrong(r, OSCP_ERR_NOMEM, i, -1, "no memory");
+            return oscp_timeline_block_wrong(r->err, OSCP_ERR_NOMEM, i, -1,
+                                             "no memory");
         }
 
         lane->spans = grown;
@@ -201,7 +71,8 @@ oscp_timeline_blocks(oscp_timeline_reader_t *r, const cJSON *root)
     }
 
     cJSON_ArrayForEach(block, root) {
-        rc = oscp_timeline_block(r, block, i, &span);
+        rc = oscp_timeline_block_read(block, i, OSCP_TIMELINE_BLOCK_STORED,
+                                      &span, r->err);
         if (rc == OSCP_OK) {
             rc = oscp_timeline_append(r, i, &span);
         }

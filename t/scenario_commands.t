@@ -42,7 +42,7 @@ subtest 'what is no command' => sub {
     my @cases = (
         [{ op => 'explode' }, qr/^op must be connect, disconnect, enable or/],
         [{ op => '' }, qr/^op must be/],
-        [{ op => 'adjust', group => 'DEPOT01' }, qr/^op adjust is not/],
+        [{ op => 'adjust', group => 'DEPOT01' }, qr/^type must be CONSUMPTION/],
         [{ op => 'compliance' }, qr/^op compliance is not supported yet/],
         [{ conn => undef }, qr/^conn must be the name of a connection/],
         [{ conn => 'no such' }, qr/^conn must be the name/],

@@ -14,7 +14,6 @@
 #include "oscp_string.h"
 
 
-#define COMMAND_TEXT_SIZE   512
 #define COMMAND_BY          "operator "
 #define COMMAND_BY_SIZE     (sizeof(COMMAND_BY) + WORKER_COMMAND_BY_MAX)
 
@@ -26,13 +25,13 @@ enum command_outcome {
 
 /* A command under way. */
 struct command {
-    struct worker_context      *ctx;
-    struct worker_connection   *conn;
-    struct worker_group        *group;      /* NULL: the whole connection */
-    const struct worker_entry  *e;
-    char                        by[COMMAND_BY_SIZE];
-    enum command_outcome        outcome;
-    char                        text[COMMAND_TEXT_SIZE];
+    struct worker_context        *ctx;
+    struct worker_connection     *conn;
+    struct worker_group          *group;    /* NULL: the whole connection */
+    const struct worker_entry    *e;
+    char                          by[COMMAND_BY_SIZE];
+    enum command_outcome          outcome;
+    struct worker_command_result  result;
 };
 
 static const char *const  command_outcomes[] = {
@@ -41,36 +40,54 @@ static const char *const  command_outcomes[] = {
     [COMMAND_REFUSED] = "refused",
 };
 
-static const struct command_op {
+enum command_groups {
+    COMMAND_GROUP_NONE = 0,
+    COMMAND_GROUP_MAY,
+    COMMAND_GROUP_MUST
+};
+
+struct command_op {
     const char             *name;
-    unsigned                groups:1;       /* may be for one group */
-    oscp_lifecycle_kind_t   kind;           /* COUNT: of a later version */
+    enum command_groups     groups;         /* whether it is for a group */
+    void                  (*run)(struct command *c,
+                                 const struct command_op *op);
+    oscp_lifecycle_kind_t   kind;           /* COUNT: nothing of a lifecycle */
     const char             *done;           /* what to tell; after the name */
-} command_ops[] = {
-    { "connect", 0, OSCP_EV_CONNECT, "starts a handshake" },
-    { "disconnect", 0, OSCP_EV_DISCONNECT, "is disconnected: forecasts and "
-      "envelopes are gone, full local control is back" },
-    { "enable", 1, OSCP_EV_ENABLE, "is enabled" },
-    { "disable", 1, OSCP_EV_DISABLE, "is disabled: under full local control, "
-      "its forecasts are kept" },
-    { "adjust", 1, OSCP_EV_COUNT, NULL },
-    { "compliance", 1, OSCP_EV_COUNT, NULL },
+};
+
+
+static void command_switch(struct command *c, const struct command_op *op);
+static void command_ask(struct command *c, const struct command_op *op);
+
+
+static const struct command_op  command_ops[] = {
+    { "connect", COMMAND_GROUP_NONE, command_switch, OSCP_EV_CONNECT,
+      "starts a handshake" },
+    { "disconnect", COMMAND_GROUP_NONE, command_switch, OSCP_EV_DISCONNECT,
+      "is disconnected: forecasts and envelopes are gone, full local control "
+      "is back" },
+    { "enable", COMMAND_GROUP_MAY, command_switch, OSCP_EV_ENABLE,
+      "is enabled" },
+    { "disable", COMMAND_GROUP_MAY, command_switch, OSCP_EV_DISABLE,
+      "is disabled: under full local control, its forecasts are kept" },
+    { "adjust", COMMAND_GROUP_MUST, command_ask, OSCP_EV_COUNT, NULL },
+    { "compliance", COMMAND_GROUP_MUST, NULL, OSCP_EV_COUNT, NULL },
 };
 
 #define COMMAND_OPS   (sizeof(command_ops) / sizeof(*command_ops))
 
 
-__attribute__((format(printf, 2, 3)))
-static void
-command_refuse(struct command *c, const char *fmt, ...)
+int
+worker_command_refuse(struct worker_command_result *result, const char *fmt,
+    ...)
 {
     va_list  args;
 
     va_start(args, fmt);
-    vsnprintf(c->text, sizeof(c->text), fmt, args);
+    vsnprintf(result->text, sizeof(result->text), fmt, args);
     va_end(args);
 
-    c->outcome = COMMAND_REFUSED;
+    return -1;
 }
 
 
@@ -115,27 +132,38 @@ command_check(struct command *c)
     const struct worker_entry  *e = c->e;
 
     if (e->gone) {
-        command_refuse(c, "the entry was deleted from the stream");
-
-    } else if (e->nul != NULL) {
-        command_refuse(c, "%s must be text without NUL bytes", e->nul);
-
-    } else if (!command_line_valid(e->by, WORKER_COMMAND_BY_MAX)) {
-        command_refuse(c, "by must be one line of UTF-8, at most %d bytes",
-                       WORKER_COMMAND_BY_MAX);
-
-    } else if (!command_line_valid(e->reason, WORKER_COMMAND_REASON_MAX)) {
-        command_refuse(c, "reason must be one line of UTF-8, at most %d bytes",
-                       WORKER_COMMAND_REASON_MAX);
-
-    } else if (!command_name_valid(e->conn)) {
-        command_refuse(c, "conn must be the name of a connection");
-
-    } else if (*e->group != '\0' && !command_name_valid(e->group)) {
-        command_refuse(c, "group must be the id of a group");
+        return worker_command_refuse(&c->result, "the entry was deleted from "
+                                     "the stream");
     }
 
-    return c->outcome == COMMAND_REFUSED ? -1 : 0;
+    if (e->nul != NULL) {
+        return worker_command_refuse(&c->result, "%s must be text without NUL "
+                                     "bytes", e->nul);
+    }
+
+    if (!command_line_valid(e->by, WORKER_COMMAND_BY_MAX)) {
+        return worker_command_refuse(&c->result, "by must be one line of "
+                                     "UTF-8, at most %d bytes",
+                                     WORKER_COMMAND_BY_MAX);
+    }
+
+    if (!command_line_valid(e->reason, WORKER_COMMAND_REASON_MAX)) {
+        return worker_command_refuse(&c->result, "reason must be one line of "
+                                     "UTF-8, at most %d bytes",
+                                     WORKER_COMMAND_REASON_MAX);
+    }
+
+    if (!command_name_valid(e->conn)) {
+        return worker_command_refuse(&c->result, "conn must be the name of a "
+                                     "connection");
+    }
+
+    if (*e->group != '\0' && !command_name_valid(e->group)) {
+        return worker_command_refuse(&c->result, "group must be the id of a "
+                                     "group");
+    }
+
+    return 0;
 }
 
 
@@ -147,15 +175,17 @@ command_op(struct command *c)
             continue;
         }
 
-        if (command_ops[i].kind == OSCP_EV_COUNT) {
-            command_refuse(c, "op %s is not supported yet", c->e->op);
+        if (command_ops[i].run == NULL) {
+            worker_command_refuse(&c->result, "op %s is not supported yet",
+                                  c->e->op);
             return NULL;
         }
 
         return &command_ops[i];
     }
 
-    command_refuse(c, "op must be connect, disconnect, enable or disable");
+    worker_command_refuse(&c->result, "op must be connect, disconnect, "
+                          "enable, disable or adjust");
 
     return NULL;
 }
@@ -168,26 +198,30 @@ command_target(struct command *c, const struct command_op *op)
     const struct worker_entry  *e = c->e;
 
     if (c->conn == NULL) {
-        command_refuse(c, "conn must be a configured connection: there is no "
-                       "\"%s\"", e->conn);
-        return -1;
+        return worker_command_refuse(&c->result, "conn must be a configured "
+                                     "connection: there is no \"%s\"",
+                                     e->conn);
+    }
+
+    if (*e->group == '\0' && op->groups == COMMAND_GROUP_MUST) {
+        return worker_command_refuse(&c->result, "group must be the id of a "
+                                     "group: %s is for one", op->name);
     }
 
     if (*e->group == '\0') {
         return 0;
     }
 
-    if (!op->groups) {
-        command_refuse(c, "group must be absent: %s is for a whole connection",
-                       op->name);
-        return -1;
+    if (op->groups == COMMAND_GROUP_NONE) {
+        return worker_command_refuse(&c->result, "group must be absent: %s is "
+                                     "for a whole connection", op->name);
     }
 
     c->group = worker_connection_group(c->conn, e->group);
     if (c->group == NULL) {
-        command_refuse(c, "group must be one of the connection's: %s has no "
-                       "\"%s\"", e->conn, e->group);
-        return -1;
+        return worker_command_refuse(&c->result, "group must be one of the "
+                                     "connection's: %s has no \"%s\"", e->conn,
+                                     e->group);
     }
 
     return 0;
@@ -219,15 +253,16 @@ command_event(struct command *c)
     worker_json_open(&data, NULL);
     worker_json_text(&data, "op", c->e->op);
     worker_json_text(&data, "outcome", command_outcomes[c->outcome]);
-    worker_json_text(&data, "text", c->text);
+    worker_json_text(&data, "text", c->result.text);
     worker_json_text(&data, "reason", c->e->reason);
+    worker_json_text(&data, "req", c->result.req);
     worker_json_close(&data);
 
     worker_event_write(c->ctx->commit, &event);
     worker_buffer_free(&data);
 
     worker_log(WORKER_LOG_INFO, &about, "%s by %s: %s: %s", c->e->op, c->by,
-               command_outcomes[c->outcome], c->text);
+               command_outcomes[c->outcome], c->result.text);
 }
 
 
@@ -238,7 +273,7 @@ command_tell(struct command *c, const struct command_op *op,
     const char  *name = c->group ? c->e->group : c->e->conn;
 
     c->outcome = unchanged ? COMMAND_UNCHANGED : COMMAND_DONE;
-    snprintf(c->text, sizeof(c->text), "%s %s", name,
+    snprintf(c->result.text, sizeof(c->result.text), "%s %s", name,
              unchanged ? unchanged : op->done);
 }
 
@@ -247,9 +282,9 @@ command_tell(struct command *c, const struct command_op *op,
 static void
 command_add(struct command *c, const char *text)
 {
-    size_t  len = strlen(c->text);
+    size_t  len = strlen(c->result.text);
 
-    snprintf(c->text + len, sizeof(c->text) - len, "%s", text);
+    snprintf(c->result.text + len, sizeof(c->result.text) - len, "%s", text);
 }
 
 
@@ -284,7 +319,9 @@ command_connection(struct command *c, const struct command_op *op)
     worker_connection_command(c->conn, op->kind, c->by, c->e->id, &result);
 
     if (op->kind == OSCP_EV_CONNECT && result.after == OSCP_STATE_DISABLED) {
-        command_refuse(c, "%s is disabled: enable it first", c->e->conn);
+        worker_command_refuse(&c->result, "%s is disabled: enable it first",
+                              c->e->conn);
+        c->outcome = COMMAND_REFUSED;
 
     } else {
         command_tell(c, op, result.outcome == OSCP_OUTCOME_DONE ? NULL
@@ -297,6 +334,52 @@ command_connection(struct command *c, const struct command_op *op)
 
     command_event(c);
     worker_connection_decide(c->conn);
+}
+
+
+static void
+command_switch(struct command *c, const struct command_op *op)
+{
+    if (c->group != NULL) {
+        command_group(c, op);
+
+    } else {
+        command_connection(c, op);
+    }
+}
+
+
+/*
+ * What the peer is asked for, or told.  While the connection is not online it
+ * waits in the outbox; while an operator keeps it from being sent, it is not
+ * even begun.
+ */
+static void
+command_ask(struct command *c, const struct command_op *op)
+{
+    int          rc;
+    const char  *closed;
+
+    (void) op;
+
+    if (!worker_connection_open(c->conn, &closed)) {
+        rc = worker_command_refuse(&c->result, "%s", closed);
+
+    } else if (!worker_group_enabled(c->group)) {
+        rc = worker_command_refuse(&c->result, "the group is disabled");
+
+    } else {
+        rc = worker_group_adjust(c->group, c->e, c->by, &c->result);
+    }
+
+    c->outcome = rc == -1 ? COMMAND_REFUSED : COMMAND_DONE;
+
+    if (rc == 0 && !worker_connection_online(c->conn)) {
+        command_add(c, "; the connection is not online, the message waits for "
+                    "that");
+    }
+
+    command_event(c);
 }
 
 
@@ -317,13 +400,11 @@ worker_command_entry(struct worker_context *ctx,
              ? e->by : "unknown");
 
     if (op == NULL || command_target(&c, op) == -1) {
+        c.outcome = COMMAND_REFUSED;
         command_event(&c);
 
-    } else if (c.group != NULL) {
-        command_group(&c, op);
-
     } else {
-        command_connection(&c, op);
+        op->run(&c, op);
     }
 
     worker_commit_count(ctx->commit, WORKER_COUNT_COMMANDS, 1);

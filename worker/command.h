@@ -1,12 +1,12 @@
 /*
  * An operator's command from the stream `cmd` takes effect (design, sections 5
  * and 6): connect and disconnect for a connection; enable and disable for a
- * connection, or for one of its groups.
+ * connection, or for one of its groups; adjust for a group.
  *
  * Each is answered by exactly one event `command` that bears its entry's id:
  * data has `op`, `outcome` (done, unchanged, refused), `text` (a sentence for
- * the operator) and `reason` (what the operator gave).  Effects, answer and the
- * entry's settling are one transaction.
+ * the operator), `reason` (what the operator gave) and `req` (the message that
+ * it made).  Effects, answer and the entry's settling are one transaction.
  */
 
 #ifndef WORKER_COMMAND_H
@@ -17,6 +17,17 @@
 
 #define WORKER_COMMAND_BY_MAX       64      /* bytes in `by` */
 #define WORKER_COMMAND_REASON_MAX   500     /* bytes in `reason` */
+#define WORKER_COMMAND_TEXT_SIZE    512
+
+/* What an operator is told. */
+struct worker_command_result {
+    char  text[WORKER_COMMAND_TEXT_SIZE];
+    char  req[OSCP_ID_SIZE];                /* of a message; "": none */
+};
+
+/* Says why not.  Returns -1. */
+int worker_command_refuse(struct worker_command_result *result,
+    const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Carries out `e`, for the connection that it names; NULL when that is not

@@ -354,6 +354,13 @@ worker_connection_outdated(const struct worker_connection *conn,
 
 
 int
+worker_connection_online(const struct worker_connection *conn)
+{
+    return conn->link.online;
+}
+
+
+int
 worker_connection_open(const struct worker_connection *conn, const char **why)
 {
     if (!conn->lc.enabled) {

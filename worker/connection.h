@@ -103,6 +103,9 @@ int worker_connection_disconnected(const struct worker_connection *conn);
 int worker_connection_open(const struct worker_connection *conn,
     const char **why);
 
+/* 1 while messages are exchanged. */
+int worker_connection_online(const struct worker_connection *conn);
+
 /* Deadlines have changed: the connection is woken in time. */
 void worker_connection_schedule(struct worker_connection *conn);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adjust.h"
 #include "clock.h"
 #include "envelope.h"
 #include "forecast.h"
@@ -25,6 +26,7 @@ struct worker_group {
     struct worker_forecasts          forecasts;
     struct worker_envelope           envelope;
     struct worker_yellow             yellow;
+    struct worker_adjusts            adjusts;
     struct worker_timer              timer;     /* the next change or renewal */
     TAILQ_ENTRY(worker_group)        next;      /* in ctx->dirty */
     unsigned                         dirty:1;
@@ -57,7 +59,9 @@ worker_group_create(struct worker_context *ctx,
     worker_forecast_init(&g->forecasts, link->conn, binding->id);
 
     if ((worker_envelope_init(&g->envelope)
-         | worker_yellow_init(&g->yellow)) != 0)
+         | worker_yellow_init(&g->yellow)
+         | worker_adjust_init(&g->adjusts, link->conn, binding->id,
+                              callback_timer, g)) != 0)
     {
         worker_group_free(g);
         return NULL;
@@ -82,6 +86,7 @@ worker_group_free(struct worker_group *g)
     worker_forecast_free(&g->forecasts);
     worker_envelope_free(&g->envelope);
     worker_yellow_free(&g->yellow);
+    worker_adjust_free(g->ctx, &g->adjusts);
     free(g);
 }
 
@@ -97,6 +102,7 @@ void
 worker_group_begin(struct worker_group *g)
 {
     worker_forecast_clear(g->ctx, &g->forecasts);
+    worker_adjust_forget(g->ctx, &g->adjusts);
     worker_envelope_unknown(&g->envelope);
     worker_yellow_unknown(&g->yellow);
     worker_group_touch(g);
@@ -107,7 +113,13 @@ char *
 worker_group_key(const struct worker_group *g, unsigned i,
     char buf[OSCP_KEY_SIZE])
 {
+    const unsigned            first = WORKER_GROUP_KEYS - 2 * OSCP_TYPE_COUNT;
     const oscp_group_conf_t  *b = g->binding;
+
+    if (i >= first + OSCP_TYPE_COUNT) {
+        return worker_adjust_key(g->ctx, &g->adjusts,
+                                 i - first - OSCP_TYPE_COUNT, buf);
+    }
 
     switch (i) {
 
@@ -122,7 +134,7 @@ worker_group_key(const struct worker_group *g, unsigned i,
         return worker_context_key(g->ctx, buf, "circuit",
                                   b->circuit ? b->circuit : "", NULL, NULL);
     default:
-        return worker_forecast_key(g->ctx, &g->forecasts, i - 3, buf);
+        return worker_forecast_key(g->ctx, &g->forecasts, i - first, buf);
     }
 }
 
@@ -134,15 +146,20 @@ worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
                                          &g->envelope.envelope,
                                          &g->envelope.circuit };
 
-    if (i < sizeof(records) / sizeof(*records)) {
+    const unsigned         first = sizeof(records) / sizeof(*records);
+
+    if (i < first) {
         worker_record_load(records[i], reply);
 
         if (i == 0) {
             worker_yellow_load(&g->yellow, reply);
         }
 
+    } else if (i < first + OSCP_TYPE_COUNT) {
+        worker_forecast_load(g->ctx, &g->forecasts, i - first, reply);
+
     } else {
-        worker_forecast_load(g->ctx, &g->forecasts, i - 3, reply);
+        worker_adjust_load(&g->adjusts, i - first - OSCP_TYPE_COUNT, reply);
     }
 }
 
@@ -152,6 +169,7 @@ worker_group_rebind(struct worker_group *g, const oscp_group_conf_t *binding)
 {
     g->binding = binding;
     g->forecasts.group = binding->id;
+    g->adjusts.group = binding->id;
 }
 
 
@@ -187,6 +205,7 @@ worker_group_remove(struct worker_group *g)
     worker_yellow_end(g->ctx, &g->yellow, g->link->conn, g->binding,
                         worker_clock_wall());
     worker_forecast_clear(g->ctx, &g->forecasts);
+    worker_adjust_forget(g->ctx, &g->adjusts);
     worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
     worker_envelope_release_circuit(g->ctx, &g->envelope, g->binding,
                                     worker_clock_wall());
@@ -198,6 +217,7 @@ void
 worker_group_clear(struct worker_group *g)
 {
     worker_forecast_clear(g->ctx, &g->forecasts);
+    worker_adjust_end(g->ctx, &g->adjusts);
     worker_group_touch(g);
 }
 
@@ -232,7 +252,8 @@ group_touch_first(struct worker_group *g)
 
 
 oscp_err_t
-worker_group_forecast(struct worker_group *g, const oscp_forecast_t *message)
+worker_group_forecast(struct worker_group *g, const oscp_forecast_t *message,
+    const char *corr)
 {
     oscp_err_t       rc;
     oscp_forecast_t  bound = *message;
@@ -241,10 +262,21 @@ worker_group_forecast(struct worker_group *g, const oscp_forecast_t *message)
 
     rc = worker_forecast_apply(g->ctx, &g->forecasts, &bound);
     if (rc == OSCP_OK) {
+        worker_adjust_forecast(g->ctx, &g->adjusts, &bound, corr);
         group_touch_first(g);
     }
 
     return rc;
+}
+
+
+int
+worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
+    const char *by, struct worker_command_result *result)
+{
+    worker_group_touch(g);
+
+    return worker_adjust_command(g->ctx, &g->adjusts, e, by, result);
 }
 
 
@@ -376,6 +408,7 @@ worker_group_decide(struct worker_group *g)
     }
 
     worker_forecast_write(g->ctx, &g->forecasts);
+    worker_adjust_tick(g->ctx, &g->adjusts);
 
     /* else it is touched again when time may be judged */
     if (group_ready(g)) {

@@ -13,6 +13,8 @@
 #include "context.h"
 #include "oscp_config.h"
 
+struct worker_command_result;
+struct worker_entry;
 struct worker_group;
 
 /* What a group must know of its connection, which owns and updates this. */
@@ -44,7 +46,7 @@ const char *worker_group_id(const struct worker_group *g);
 void worker_group_begin(struct worker_group *g);
 
 /* The keys that the group is loaded from, one after the other. */
-#define WORKER_GROUP_KEYS   (3 + OSCP_TYPE_COUNT)
+#define WORKER_GROUP_KEYS   (3 + 2 * OSCP_TYPE_COUNT)
 char *worker_group_key(const struct worker_group *g, unsigned i,
     char buf[OSCP_KEY_SIZE]);
 
@@ -71,7 +73,10 @@ void worker_group_change(struct worker_group *g,
  */
 void worker_group_remove(struct worker_group *g);
 
-/* The operator took control back: forecasts and envelope go. */
+/*
+ * The operator took control back: forecasts and envelope go, and what the peer
+ * was asked for is not waited for any more.
+ */
 void worker_group_clear(struct worker_group *g);
 
 /* 1 when the operator has not disabled it. */
@@ -90,11 +95,18 @@ int worker_group_enable(struct worker_group *g, int on);
 void worker_group_decide(struct worker_group *g);
 
 /*
- * Takes a forecast in (voltage_v is the binding's, whatever the message says).
- * Returns OSCP_OK, or why it has no effect.
+ * Takes a forecast in (voltage_v is the binding's, whatever the message says);
+ * `corr` is the id of what it answers, or "".  Returns OSCP_OK, or why it has
+ * no effect.
  */
 oscp_err_t worker_group_forecast(struct worker_group *g,
-    const oscp_forecast_t *message);
+    const oscp_forecast_t *message, const char *corr);
+
+/*
+ * The operator's command `adjust`, as worker_adjust_command().
+ */
+int worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
+    const char *by, struct worker_command_result *result);
 
 /* It is to be decided anew in the shard's next turn. */
 void worker_group_touch(struct worker_group *g);

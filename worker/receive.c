@@ -86,7 +86,7 @@ receive_lifecycle(struct worker_receive *r, struct worker_connection *conn,
 
 static enum worker_verdict
 receive_timeline(struct worker_receive *r, struct worker_connection *conn,
-    const char *group, const oscp_forecast_t *forecast,
+    const char *group, const oscp_forecast_t *forecast, const char *corr,
     char why[WORKER_RECEIVE_WHY_SIZE])
 {
     oscp_err_t            rc;
@@ -104,7 +104,7 @@ receive_timeline(struct worker_receive *r, struct worker_connection *conn,
         return receive_ignore(why, "the connection is disconnected");
     }
 
-    rc = worker_group_forecast(g, forecast);
+    rc = worker_group_forecast(g, forecast, corr);
 
     if (rc == OSCP_ERR_NOMEM) {
         worker_context_fail(r->ctx, "no memory for a forecast");
@@ -136,7 +136,8 @@ receive_whole(struct worker_receive *r, struct worker_connection *conn,
     forecast.req = whole->req;
     forecast.received_ms = whole->received_ms;
 
-    verdict = receive_timeline(r, conn, whole->group_id, &forecast, why);
+    /* the correlation id of a segment names another segment */
+    verdict = receive_timeline(r, conn, whole->group_id, &forecast, "", why);
 
     /* the last one is the caller's to settle */
     worker_context_key(r->ctx, key, "in", NULL, NULL, NULL);
@@ -214,7 +215,7 @@ receive_forecast(struct worker_receive *r, struct worker_connection *conn,
     forecast.req = e->req;
     forecast.received_ms = e->at_ms;
 
-    return receive_timeline(r, conn, m->group_id, &forecast, why);
+    return receive_timeline(r, conn, m->group_id, &forecast, e->corr, why);
 }
 
 

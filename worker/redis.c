@@ -233,11 +233,11 @@ int
 worker_redis_command(struct worker_redis *redis, int argc,
     const char *const *argv, worker_redis_reply *reply, void *arg)
 {
-    const char            *list[16];
+    const char            *list[WORKER_REDIS_ARGS_MAX];
     struct redis_request  *request;
 
     request = redis_request_create(redis, reply, arg);
-    if (request == NULL || argc > (int) (sizeof(list) / sizeof(*list))) {
+    if (request == NULL || argc > WORKER_REDIS_ARGS_MAX) {
         free(request);
         return -1;
     }

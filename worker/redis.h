@@ -65,10 +65,13 @@ void worker_redis_connect(struct worker_redis *redis);
 /* Closes without an event.  No reply comes any more.  Harmless when closed. */
 void worker_redis_close(struct worker_redis *redis);
 
+#define WORKER_REDIS_ARGS_MAX   32
+
 /*
- * Sends a command of `argc` arguments.  `reply` may be NULL: then only an error
- * reply is looked at, and it closes the connection.  Returns 0, or -1 when the
- * connection is closed or memory gave out: `reply` is then not called.
+ * Sends a command of `argc` arguments, at most WORKER_REDIS_ARGS_MAX.  `reply`
+ * may be NULL: then only an error reply is looked at, and it closes the
+ * connection.  Returns 0, or -1 when the connection is closed or memory gave
+ * out: `reply` is then not called.
  */
 int worker_redis_command(struct worker_redis *redis, int argc,
     const char *const *argv, worker_redis_reply *reply, void *arg);

@@ -389,6 +389,32 @@ limits(void)
 
 
 static void
+binding(void)
+{
+    const oscp_span_t  *spans[OSCP_LANE_COUNT];
+    oscp_block_t        a[] = { block(0, 60, 100, OSCP_PHASE_ALL),
+                                block(10, 60, 20, OSCP_PHASE_ONE),
+                                block(10, 60, 30, OSCP_PHASE_TWO) };
+    oscp_block_t        b[] = { block(20, 30, 10, OSCP_PHASE_TWO) };
+
+    is_int(oscp_timeline_binding(&t, 0, spans), 0, "no block, none in force");
+    apply("a", a, 3);
+    apply("b", b, 1);
+    is_int(oscp_timeline_binding(&t, 5 * MIN, spans), 1, "the total's");
+    ok(spans[0]->watts == 100 && spans[0]->end_ms == 60 * MIN, "is it");
+    is_int(oscp_timeline_binding(&t, 10 * MIN, spans), 2,
+           "the phases of a sum");
+    ok(spans[0]->phase == OSCP_PHASE_ONE && spans[1]->phase == OSCP_PHASE_TWO,
+       "are both");
+    is_int(oscp_timeline_binding(&t, 20 * MIN, spans), 1,
+           "of the message that is named");
+    is_str(spans[0]->req, "b", "and of no other");
+    is_int(oscp_timeline_binding(&t, 60 * MIN, spans), 0, "half-open");
+    restart();
+}
+
+
+static void
 nothing(void)
 {
     oscp_block_t  b[] = { block(10, 10, 5, OSCP_PHASE_ALL),
@@ -415,6 +441,7 @@ main(void)
     zero();
     pruning();
     limits();
+    binding();
     nothing();
 
     return done_testing();
