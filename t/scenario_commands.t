@@ -40,7 +40,7 @@ is_circuit($_, 'oscp', 120000) for 1, 2;
 
 subtest 'what is no command' => sub {
     my @cases = (
-        [{ op => 'explode' }, qr/^op must be connect, disconnect, enable or/],
+        [{ op => 'explode' }, qr/^op must be connect, disconnect, enable, /],
         [{ op => '' }, qr/^op must be/],
         [{ op => 'adjust', group => 'DEPOT01' }, qr/^type must be CONSUMPTION/],
         [{ op => 'compliance' }, qr/^op compliance is not supported yet/],
