@@ -14,6 +14,7 @@
 #include "ngx_oscp_address.h"
 #include "ngx_oscp_conf.h"
 #include "ngx_oscp_endpoint.h"
+#include "ngx_oscp_measurement.h"
 #include "ngx_oscp_status.h"
 #include "ngx_oscp_token.h"
 #include "ngx_oscp_value.h"
@@ -37,6 +38,8 @@ static char *ngx_oscp_conf_set_number(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_oscp_conf_set_connection(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_oscp_conf_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_oscp_conf_set_measurements(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_oscp_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -124,6 +127,13 @@ ngx_command_t  ngx_oscp_conf_commands[] = {
     { ngx_string("oscp_endpoint"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_oscp_conf_set_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("oscp_measurements"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_oscp_conf_set_measurements,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -416,13 +426,20 @@ ngx_oscp_conf_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_oscp_conf_set_measurements(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_oscp_conf_set_location(cf, conf, ngx_oscp_measurement_handler);
+}
+
+
+static char *
 ngx_oscp_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_oscp_conf_set_location(cf, conf, ngx_oscp_token_handler);
 }
 
 
-/* A location is the one or the other, of one connection. */
+/* A location is one of them, of one connection. */
 static char *
 ngx_oscp_conf_set_location(ngx_conf_t *cf, ngx_oscp_loc_conf_t *lcf,
     ngx_http_handler_pt handler)
@@ -700,9 +717,10 @@ ngx_oscp_conf_finish_keys(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
     ngx_str_t  name;
 
     mcf->streams = ngx_oscp_conf_shard_keys(cf, mcf, "in");
+    mcf->meters = ngx_oscp_conf_shard_keys(cf, mcf, "meter");
     mcf->verdicts = ngx_oscp_conf_shard_keys(cf, mcf, "verdicts");
 
-    if (mcf->streams == NULL || mcf->verdicts == NULL) {
+    if (mcf->streams == NULL || mcf->meters == NULL || mcf->verdicts == NULL) {
         return NGX_ERROR;
     }
 

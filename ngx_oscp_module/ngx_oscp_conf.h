@@ -19,8 +19,8 @@
 #define NGX_OSCP_VERSION_LEN  16        /* hex digits of the configuration's */
 
 typedef struct {
-    ngx_http_complex_value_t     *endpoint;    /* NULL: neither oscp_endpoint
-                                                  nor oscp_token */
+    ngx_http_complex_value_t     *endpoint;    /* NULL: none of oscp_endpoint,
+                                                  oscp_token, … */
     ngx_http_handler_pt           handler;
     const ngx_oscp_connection_t  *connection;  /* when its name is constant */
 } ngx_oscp_loc_conf_t;
@@ -55,6 +55,7 @@ typedef struct {
 
     ngx_str_t                config_key;    /* oscp:config */
     ngx_str_t               *streams;       /* the `in` stream of each shard */
+    ngx_str_t               *meters;        /* and the `meter` stream */
     ngx_str_t               *verdicts;      /* a key inside transactions */
     u_char                   version[NGX_OSCP_VERSION_LEN];
 

@@ -465,7 +465,11 @@ ngx_oscp_connection_keys(ngx_conf_t *cf, ngx_oscp_connection_t *connection,
         }
     }
 
-    return NGX_OK;
+    len = oscp_key(key, sizeof(key), (char *) prefix->data, connection->shard,
+                   "seen", connection->conf.name, NGX_OSCP_CONNECTION_SAMPLES,
+                   "", NULL);
+
+    return ngx_oscp_connection_copy(cf, key, len, &connection->seen_samples);
 }
 
 

@@ -23,6 +23,9 @@ typedef struct {
     ngx_str_t                 key;          /* its hash in Redis */
 } ngx_oscp_group_t;
 
+/* What requests with samples are called where messages have a name. */
+#define NGX_OSCP_CONNECTION_SAMPLES  "measurements"
+
 typedef struct {
     ngx_str_node_t            node;         /* by name; the name is node.str */
     oscp_connection_conf_t    conf;         /* what is published */
@@ -37,6 +40,7 @@ typedef struct {
     ngx_uint_t                shard;
     ngx_str_t                 key;                       /* its hash */
     ngx_str_t                 seen[OSCP_MESSAGE_COUNT];  /* "…:seen:C:MSG:" */
+    ngx_str_t                 seen_samples;              /* and of samples */
 
     ngx_oscp_counter_t       *counter;      /* in shared memory, or NULL */
 } ngx_oscp_connection_t;

@@ -1,5 +1,5 @@
 /*
- * The content handler of `oscp_endpoint`.
+ * The content handler of `oscp_endpoint`, and what others share with it.
  *
  * The status table of the contract is two tables here, in its order: what is
  * decided by the head of a request, and what needs its body.  The rest of it
@@ -20,23 +20,9 @@
 
 #define NGX_OSCP_ENDPOINT_RETRY_AFTER  "5"    /* seconds */
 
-/* A row of the status table. */
-typedef struct {
-    ngx_uint_t          status;
-    ngx_oscp_result_e   result;
-    const char         *text;          /* of the answer, unless … */
-
-    /*
-     * NGX_OK: the request passes.  NGX_DECLINED: it does not; the function may
-     * then have written a better text.  NGX_ERROR: 500.
-     */
-    ngx_int_t         (*check)(ngx_http_request_t *r,
-                               ngx_oscp_endpoint_ctx_t *ctx, char *text);
-} ngx_oscp_endpoint_row_t;
-
 
 static ngx_int_t ngx_oscp_endpoint_begin(ngx_http_request_t *r,
-    ngx_oscp_endpoint_ctx_t **ctx);
+    const ngx_oscp_endpoint_service_t *service, ngx_oscp_endpoint_ctx_t **ctx);
 static ngx_int_t ngx_oscp_endpoint_find(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx);
 static void ngx_oscp_endpoint_name(ngx_http_request_t *r, ngx_str_t *name);
@@ -49,10 +35,6 @@ static ngx_int_t ngx_oscp_endpoint_store(ngx_http_request_t *r,
 static ngx_int_t ngx_oscp_endpoint_check_credentials(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, char *text);
 static ngx_int_t ngx_oscp_endpoint_check_message(ngx_http_request_t *r,
-    ngx_oscp_endpoint_ctx_t *ctx, char *text);
-static ngx_int_t ngx_oscp_endpoint_check_method(ngx_http_request_t *r,
-    ngx_oscp_endpoint_ctx_t *ctx, char *text);
-static ngx_int_t ngx_oscp_endpoint_check_type(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, char *text);
 static ngx_int_t ngx_oscp_endpoint_check_ids(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, char *text);
@@ -134,6 +116,12 @@ static const ngx_oscp_endpoint_row_t  ngx_oscp_endpoint_body_rows[] = {
     { 0, 0, NULL, NULL }
 };
 
+static const ngx_oscp_endpoint_service_t  ngx_oscp_endpoint_messages = {
+    ngx_oscp_endpoint_find,
+    ngx_oscp_endpoint_head_rows,
+    ngx_oscp_endpoint_body_rows
+};
+
 /* What Redis decides; those that are stored or duplicates are accepted. */
 static const ngx_oscp_endpoint_row_t  ngx_oscp_endpoint_outcomes[] = {
 
@@ -154,14 +142,22 @@ static const ngx_oscp_endpoint_row_t  ngx_oscp_endpoint_outcomes[] = {
 ngx_int_t
 ngx_oscp_endpoint_handler(ngx_http_request_t *r)
 {
+    return ngx_oscp_endpoint_serve(r, &ngx_oscp_endpoint_messages);
+}
+
+
+ngx_int_t
+ngx_oscp_endpoint_serve(ngx_http_request_t *r,
+    const ngx_oscp_endpoint_service_t *service)
+{
     ngx_int_t                 rc;
     ngx_oscp_endpoint_ctx_t  *ctx;
 
-    if (ngx_oscp_endpoint_begin(r, &ctx) != NGX_OK) {
+    if (ngx_oscp_endpoint_begin(r, service, &ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_oscp_endpoint_run(r, ctx, ngx_oscp_endpoint_head_rows);
+    rc = ngx_oscp_endpoint_run(r, ctx, service->head);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -174,7 +170,8 @@ ngx_oscp_endpoint_handler(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_oscp_endpoint_begin(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t **ctx)
+ngx_oscp_endpoint_begin(ngx_http_request_t *r,
+    const ngx_oscp_endpoint_service_t *service, ngx_oscp_endpoint_ctx_t **ctx)
 {
     *ctx = ngx_pcalloc(r->pool, sizeof(ngx_oscp_endpoint_ctx_t));
     if (*ctx == NULL) {
@@ -182,12 +179,13 @@ ngx_oscp_endpoint_begin(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t **ctx)
     }
 
     (*ctx)->request = r;
+    (*ctx)->service = service;
     (*ctx)->kind = -1;
     (*ctx)->result = -1;
 
     ngx_http_set_ctx(r, *ctx, ngx_http_oscp_module);
 
-    return ngx_oscp_endpoint_find(r, *ctx);
+    return service->find(r, *ctx);
 }
 
 
@@ -216,7 +214,6 @@ ngx_oscp_endpoint_connection(ngx_http_request_t *r,
 }
 
 
-/* Which connection, and which message. */
 static ngx_int_t
 ngx_oscp_endpoint_find(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx)
 {
@@ -231,6 +228,11 @@ ngx_oscp_endpoint_find(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx)
 
     if (ctx->kind >= 0 && !ngx_oscp_endpoint_inbound[ctx->kind]) {
         ctx->kind = -1;
+    }
+
+    if (ctx->kind >= 0) {
+        ctx->message.data = (u_char *) oscp_message_name(ctx->kind);
+        ctx->message.len = ngx_strlen(ctx->message.data);
     }
 
     return NGX_OK;
@@ -338,7 +340,7 @@ ngx_oscp_endpoint_check_message(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_oscp_endpoint_check_method(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, char *text)
 {
@@ -346,7 +348,7 @@ ngx_oscp_endpoint_check_method(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_oscp_endpoint_check_type(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, char *text)
 {
@@ -393,12 +395,9 @@ ngx_oscp_endpoint_check_ids(ngx_http_request_t *r,
     request = &ctx->entry.request_id;
     correlation = &ctx->entry.correlation_id;
 
-    if (found->count[NGX_OSCP_HEADER_REQUEST_ID] == 1) {
-        *request = found->value[NGX_OSCP_HEADER_REQUEST_ID];
-    }
-
-    if (!oscp_id_valid((char *) request->data, request->len)) {
-        ngx_str_null(request);
+    if (ngx_oscp_endpoint_take_id(found, NGX_OSCP_HEADER_REQUEST_ID, request)
+        != NGX_OK)
+    {
         (void) ngx_cpystrn((u_char *) text, (u_char *) "X-Request-ID: must be "
                            "1 to 128 visible ASCII characters, once",
                            NGX_OSCP_ANSWER_TEXT_SIZE);
@@ -409,11 +408,10 @@ ngx_oscp_endpoint_check_ids(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (found->count[NGX_OSCP_HEADER_CORRELATION_ID] == 1) {
-        *correlation = found->value[NGX_OSCP_HEADER_CORRELATION_ID];
-    }
-
-    if (!oscp_id_valid((char *) correlation->data, correlation->len)) {
+    if (ngx_oscp_endpoint_take_id(found, NGX_OSCP_HEADER_CORRELATION_ID,
+                                  correlation)
+        != NGX_OK)
+    {
         (void) ngx_cpystrn((u_char *) text, (u_char *) "X-Correlation-ID: must "
                            "be 1 to 128 visible ASCII characters, once",
                            NGX_OSCP_ANSWER_TEXT_SIZE);
@@ -421,6 +419,25 @@ ngx_oscp_endpoint_check_ids(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_oscp_endpoint_take_id(const ngx_oscp_headers_t *found, ngx_uint_t slot,
+    ngx_str_t *id)
+{
+    const ngx_str_t  *value = &found->value[slot];
+
+    if (found->count[slot] == 1
+        && oscp_id_valid((char *) value->data, value->len))
+    {
+        *id = *value;
+        return NGX_OK;
+    }
+
+    ngx_str_null(id);
+
+    return NGX_DECLINED;
 }
 
 
@@ -494,7 +511,7 @@ ngx_oscp_endpoint_body_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_oscp_module);
     ctx->body_read = 1;
 
-    rc = ngx_oscp_endpoint_run(r, ctx, ngx_oscp_endpoint_body_rows);
+    rc = ngx_oscp_endpoint_run(r, ctx, ctx->service->body);
 
     if (rc == NGX_DECLINED) {
         rc = ngx_oscp_endpoint_store(r, ctx);
@@ -756,16 +773,15 @@ static void
 ngx_oscp_endpoint_log(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx,
     ngx_uint_t status, const char *text)
 {
-    ngx_str_t    unknown = ngx_string("-"), *name, *id;
-    const char  *message;
+    ngx_str_t  unknown = ngx_string("-"), *name, *id, *message;
 
     name = ctx->connection ? (ngx_str_t *) &ctx->connection->node.str
                            : &unknown;
     id = ctx->entry.request_id.len ? &ctx->entry.request_id : &unknown;
-    message = (ctx->kind >= 0) ? oscp_message_name(ctx->kind) : "-";
+    message = ctx->message.len ? &ctx->message : &unknown;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "oscp: answered %ui to %s of connection %V, request id %V: "
+                  "oscp: answered %ui to %V of connection %V, request id %V: "
                   "%s%s%s", status, message, name, id, text,
                   ctx->reason ? ": " : "", ctx->reason ? ctx->reason : "");
 }

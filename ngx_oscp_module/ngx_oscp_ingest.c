@@ -10,17 +10,32 @@
 #include "ngx_oscp_ingest.h"
 
 #define NGX_OSCP_INGEST_COMPLAIN_S  1      /* between two error lines */
+#define NGX_OSCP_INGEST_NKEYS       2      /* the argument with their number */
 
 
+static ngx_oscp_ingest_stream_e ngx_oscp_ingest_stream(
+    const ngx_oscp_entry_t *entry);
+static ngx_uint_t ngx_oscp_ingest_adds(const ngx_oscp_entry_t *entry);
 static void ngx_oscp_ingest_flush_handler(ngx_event_t *ev);
 static ngx_oscp_batch_t *ngx_oscp_ingest_gather(ngx_oscp_ingest_t *ingest);
+static ngx_uint_t ngx_oscp_ingest_fits(const ngx_oscp_batch_t *batch,
+    const ngx_oscp_entry_t *entry, size_t bytes);
 static ngx_oscp_batch_t *ngx_oscp_ingest_batch(ngx_oscp_ingest_t *ingest);
 static ngx_int_t ngx_oscp_ingest_send(ngx_oscp_ingest_t *ingest,
     ngx_oscp_batch_t *batch);
 static ngx_int_t ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_t *redis, const ngx_oscp_batch_t *batch);
+static void ngx_oscp_ingest_judge_messages(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const ngx_oscp_batch_t *batch);
+static void ngx_oscp_ingest_judge_samples(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const ngx_oscp_batch_t *batch);
 static ngx_int_t ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_t *redis, const ngx_oscp_entry_t *entry);
+static ngx_int_t ngx_oscp_ingest_store_message(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_t *redis, const ngx_oscp_entry_t *entry);
+static ngx_int_t ngx_oscp_ingest_store_sample(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_t *redis, const ngx_oscp_entry_t *entry,
+    const oscp_sample_site_t *sample);
 static ngx_int_t ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_t *redis, const ngx_oscp_batch_t *batch);
 static void ngx_oscp_ingest_add(ngx_oscp_ingest_t *ingest,
@@ -29,15 +44,22 @@ static void ngx_oscp_ingest_add_number(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, u_char *text, ngx_uint_t number);
 static void ngx_oscp_ingest_add_keys(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, const ngx_oscp_entry_t *entry, u_char *text);
+static void ngx_oscp_ingest_set_keys(ngx_oscp_ingest_t *ingest,
+    const ngx_oscp_redis_args_t *args);
+static ngx_uint_t ngx_oscp_ingest_write_seen(const ngx_oscp_entry_t *entry,
+    u_char *text);
 static void ngx_oscp_ingest_add_field(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, const char *name, const ngx_str_t *value);
+static void ngx_oscp_ingest_add_text(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const char *name, const char *value);
 
 static void ngx_oscp_ingest_reply(ngx_oscp_redis_command_t *command,
     redisReply *reply);
 static ngx_uint_t ngx_oscp_ingest_usable(ngx_oscp_ingest_t *ingest,
     const ngx_oscp_batch_t *batch, const redisReply *reply);
 static ngx_oscp_ingest_outcome_e ngx_oscp_ingest_outcome(
-    const redisReply *verdict, const redisReply *added, ngx_str_t *id);
+    const redisReply *verdict, redisReply *const *added, ngx_uint_t n,
+    ngx_str_t *id);
 static void ngx_oscp_ingest_done(ngx_oscp_entry_t *entry,
     ngx_oscp_ingest_outcome_e outcome, const ngx_str_t *id);
 static void ngx_oscp_ingest_release(ngx_oscp_ingest_t *ingest,
@@ -57,7 +79,9 @@ ngx_oscp_ingest_init(ngx_oscp_ingest_t *ingest,
     ingest->store = options->store;
     ingest->pool = options->pool;
     ingest->log = options->log;
-    ingest->streams = options->streams;
+    ingest->streams[NGX_OSCP_INGEST_IN] = options->streams[NGX_OSCP_INGEST_IN];
+    ingest->streams[NGX_OSCP_INGEST_METER] =
+        options->streams[NGX_OSCP_INGEST_METER];
     ingest->verdicts = options->verdicts;
     ingest->backlog = options->backlog;
     ingest->timeout = options->timeout;
@@ -169,6 +193,21 @@ ngx_oscp_ingest_notify(ngx_oscp_ingest_t *ingest)
 }
 
 
+static ngx_oscp_ingest_stream_e
+ngx_oscp_ingest_stream(const ngx_oscp_entry_t *entry)
+{
+    return entry->samples ? NGX_OSCP_INGEST_METER : NGX_OSCP_INGEST_IN;
+}
+
+
+/* How many stream entries become of it. */
+static ngx_uint_t
+ngx_oscp_ingest_adds(const ngx_oscp_entry_t *entry)
+{
+    return entry->samples ? entry->samples->n : 1;
+}
+
+
 /* The end of a turn: everything that is ready goes out, or learns it cannot. */
 static void
 ngx_oscp_ingest_flush_handler(ngx_event_t *ev)
@@ -208,7 +247,7 @@ ngx_oscp_ingest_flush_handler(ngx_event_t *ev)
 }
 
 
-/* The oldest entry, and those of its shard that fit beside it. */
+/* The oldest entry, and those for its stream that fit beside it. */
 static ngx_oscp_batch_t *
 ngx_oscp_ingest_gather(ngx_oscp_ingest_t *ingest)
 {
@@ -226,6 +265,7 @@ ngx_oscp_ingest_gather(ngx_oscp_ingest_t *ingest)
     q = ngx_queue_head(&ingest->ready);
     entry = ngx_queue_data(q, ngx_oscp_entry_t, queue);
     shard = entry->connection->shard;
+    batch->stream = ngx_oscp_ingest_stream(entry);
     bytes = 0;
 
     for ( /* void */ ; q != ngx_queue_sentinel(&ingest->ready); q = next) {
@@ -233,14 +273,13 @@ ngx_oscp_ingest_gather(ngx_oscp_ingest_t *ingest)
         next = ngx_queue_next(q);
         entry = ngx_queue_data(q, ngx_oscp_entry_t, queue);
 
-        if (entry->connection->shard != shard) {
+        if (entry->connection->shard != shard
+            || ngx_oscp_ingest_stream(entry) != batch->stream)
+        {
             continue;
         }
 
-        if (batch->n == NGX_OSCP_INGEST_BATCH_MESSAGES
-            || (batch->n
-                && bytes + entry->body.len > NGX_OSCP_INGEST_BATCH_BYTES))
-        {
+        if (!ngx_oscp_ingest_fits(batch, entry, bytes)) {
             break;
         }
 
@@ -251,10 +290,28 @@ ngx_oscp_ingest_gather(ngx_oscp_ingest_t *ingest)
 
         entry->batch = batch;
         entry->slot = batch->n;
+        batch->adds[batch->n] = ngx_oscp_ingest_adds(entry);
+        batch->nadds += batch->adds[batch->n];
         batch->entries[batch->n++] = entry;
     }
 
     return batch;
+}
+
+
+/* The first always does. */
+static ngx_uint_t
+ngx_oscp_ingest_fits(const ngx_oscp_batch_t *batch,
+    const ngx_oscp_entry_t *entry, size_t bytes)
+{
+    if (batch->n == 0) {
+        return 1;
+    }
+
+    return batch->n < NGX_OSCP_INGEST_BATCH_MESSAGES
+           && bytes + entry->body.len <= NGX_OSCP_INGEST_BATCH_BYTES
+           && batch->nadds + ngx_oscp_ingest_adds(entry)
+              <= NGX_OSCP_INGEST_BATCH_SAMPLES;
 }
 
 
@@ -280,6 +337,7 @@ ngx_oscp_ingest_batch(ngx_oscp_ingest_t *ingest)
     }
 
     batch->n = 0;
+    batch->nadds = 0;
 
     return batch;
 }
@@ -343,36 +401,119 @@ static ngx_int_t
 ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
     const ngx_oscp_batch_t *batch)
 {
-    ngx_uint_t              i, shard;
+    ngx_uint_t              shard;
+    const ngx_str_t        *script, *stream;
     ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
 
     shard = batch->entries[0]->connection->shard;
+    stream = &ingest->streams[batch->stream][shard];
+    script = batch->stream == NGX_OSCP_INGEST_METER
+             ? &ngx_oscp_script_judge_samples : &ngx_oscp_script_judge;
 
     ngx_oscp_ingest_add(ingest, &args, "EVAL", sizeof("EVAL") - 1);
-    ngx_oscp_ingest_add(ingest, &args, ngx_oscp_script_judge.data,
-                        ngx_oscp_script_judge.len);
-    ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[0],
-                               2 + NGX_OSCP_SCRIPT_JUDGE_KEYS * batch->n);
-    ngx_oscp_ingest_add(ingest, &args, ingest->streams[shard].data,
-                        ingest->streams[shard].len);
+    ngx_oscp_ingest_add(ingest, &args, script->data, script->len);
+    ngx_oscp_ingest_add(ingest, &args, NULL, 0);
+    ngx_oscp_ingest_add(ingest, &args, stream->data, stream->len);
     ngx_oscp_ingest_add(ingest, &args, ingest->verdicts[shard].data,
                         ingest->verdicts[shard].len);
 
+    if (batch->stream == NGX_OSCP_INGEST_METER) {
+        ngx_oscp_ingest_judge_samples(ingest, &args, batch);
+    } else {
+        ngx_oscp_ingest_judge_messages(ingest, &args, batch);
+    }
+
+    return ngx_oscp_redis_send_part(redis, &args);
+}
+
+
+/* The arguments behind the first two keys. */
+static void
+ngx_oscp_ingest_judge_messages(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const ngx_oscp_batch_t *batch)
+{
+    ngx_uint_t  i;
+
     for (i = 0; i < batch->n; i++) {
-        ngx_oscp_ingest_add_keys(ingest, &args, batch->entries[i],
+        ngx_oscp_ingest_add_keys(ingest, args, batch->entries[i],
                                  ingest->texts[i]);
     }
 
-    ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[1],
+    ngx_oscp_ingest_set_keys(ingest, args);
+    ngx_oscp_ingest_add_number(ingest, args, ingest->numbers[1],
+                               ingest->backlog);
+}
+
+
+/* The same; what is not remembered repeats the connection's key. */
+static void
+ngx_oscp_ingest_judge_samples(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const ngx_oscp_batch_t *batch)
+{
+    u_char                  *p, *text;
+    ngx_uint_t               i, g;
+    const ngx_str_t         *conn, *group;
+    const ngx_oscp_entry_t  *entry;
+
+    for (i = 0; i < batch->n; i++) {
+        entry = batch->entries[i];
+        conn = &entry->connection->key;
+        ngx_oscp_ingest_add(ingest, args, conn->data, conn->len);
+
+        if (entry->request_id.len) {
+            text = ingest->texts[i];
+            ngx_oscp_ingest_add(ingest, args, text,
+                                ngx_oscp_ingest_write_seen(entry, text));
+        } else {
+            ngx_oscp_ingest_add(ingest, args, conn->data, conn->len);
+        }
+
+        for (g = 0; g < entry->ngroups; g++) {
+            group = &entry->groups[g]->key;
+            ngx_oscp_ingest_add(ingest, args, group->data, group->len);
+        }
+    }
+
+    ngx_oscp_ingest_set_keys(ingest, args);
+    ngx_oscp_ingest_add_number(ingest, args, ingest->numbers[1],
                                ingest->backlog);
 
-    return ngx_oscp_redis_send_part(redis, &args);
+    for (i = 0; i < batch->n; i++) {
+        entry = batch->entries[i];
+        p = ngx_sprintf(ingest->counts[i], "%ui %ui %d", batch->adds[i],
+                        entry->ngroups, entry->request_id.len != 0);
+        ngx_oscp_ingest_add(ingest, args, ingest->counts[i],
+                            p - ingest->counts[i]);
+    }
 }
 
 
 static ngx_int_t
 ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
     const ngx_oscp_entry_t *entry)
+{
+    size_t  i;
+
+    if (entry->samples == NULL) {
+        return ngx_oscp_ingest_store_message(ingest, redis, entry);
+    }
+
+    for (i = 0; i < entry->samples->n; i++) {
+        if (ngx_oscp_ingest_store_sample(ingest, redis, entry,
+                                         &entry->samples->items[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_oscp_ingest_store_message(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_t *redis, const ngx_oscp_entry_t *entry)
 {
     u_char                  at[OSCP_TIME_SIZE];
     ngx_str_t               text;
@@ -382,7 +523,7 @@ ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
 
     static const ngx_str_t  none = ngx_null_string;
 
-    stream = &ingest->streams[entry->connection->shard];
+    stream = &ingest->streams[NGX_OSCP_INGEST_IN][entry->connection->shard];
     message = oscp_message_name(entry->kind);
 
     ngx_oscp_ingest_add(ingest, &args, "XADD", sizeof("XADD") - 1);
@@ -409,23 +550,56 @@ ngx_oscp_ingest_store(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
 
 
 static ngx_int_t
+ngx_oscp_ingest_store_sample(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_t *redis, const ngx_oscp_entry_t *entry,
+    const oscp_sample_site_t *sample)
+{
+    const ngx_str_t        *stream;
+    oscp_sample_text_t      text;
+    ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
+
+    stream = &ingest->streams[NGX_OSCP_INGEST_METER][entry->connection->shard];
+    oscp_sample_format(sample, &text);
+
+    ngx_oscp_ingest_add(ingest, &args, "XADD", sizeof("XADD") - 1);
+    ngx_oscp_ingest_add(ingest, &args, stream->data, stream->len);
+    ngx_oscp_ingest_add(ingest, &args, "*", 1);
+
+    ngx_oscp_ingest_add_field(ingest, &args, "conn",
+                              &entry->connection->node.str);
+    ngx_oscp_ingest_add_text(ingest, &args, "group", sample->group);
+    ngx_oscp_ingest_add_text(ingest, &args, "asset", sample->asset);
+    ngx_oscp_ingest_add_text(ingest, &args, "at", text.at);
+    ngx_oscp_ingest_add_text(ingest, &args, "power_w", text.power_w);
+    ngx_oscp_ingest_add_text(ingest, &args, "energy_import_wh",
+                             text.energy_import_wh);
+    ngx_oscp_ingest_add_text(ingest, &args, "energy_export_wh",
+                             text.energy_export_wh);
+
+    return ngx_oscp_redis_send_part(redis, &args);
+}
+
+
+static ngx_int_t
 ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
     const ngx_oscp_batch_t *batch)
 {
     ngx_uint_t              shard;
+    const ngx_str_t        *stream;
     ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
 
     shard = batch->entries[0]->connection->shard;
+    stream = &ingest->streams[batch->stream][shard];
 
     ngx_oscp_ingest_add(ingest, &args, "EVAL", sizeof("EVAL") - 1);
     ngx_oscp_ingest_add(ingest, &args, ngx_oscp_script_undo.data,
                         ngx_oscp_script_undo.len);
     ngx_oscp_ingest_add(ingest, &args, "2", 1);
-    ngx_oscp_ingest_add(ingest, &args, ingest->streams[shard].data,
-                        ingest->streams[shard].len);
+    ngx_oscp_ingest_add(ingest, &args, stream->data, stream->len);
     ngx_oscp_ingest_add(ingest, &args, ingest->verdicts[shard].data,
                         ingest->verdicts[shard].len);
-    ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[0], batch->n);
+    ngx_oscp_ingest_add_number(ingest, &args, ingest->numbers[0],
+                               batch->nadds);
 
     return ngx_oscp_redis_send_part(redis, &args);
 }
@@ -454,19 +628,46 @@ static void
 ngx_oscp_ingest_add_keys(ngx_oscp_ingest_t *ingest,
     ngx_oscp_redis_args_t *args, const ngx_oscp_entry_t *entry, u_char *text)
 {
-    u_char           *p;
-    const ngx_str_t  *conn, *group, *seen;
+    const ngx_str_t  *conn, *group;
 
     conn = &entry->connection->key;
     group = entry->group ? &entry->group->key : conn;
-    seen = &entry->connection->seen[entry->kind];
+
+    ngx_oscp_ingest_add(ingest, args, conn->data, conn->len);
+    ngx_oscp_ingest_add(ingest, args, group->data, group->len);
+    ngx_oscp_ingest_add(ingest, args, text,
+                        ngx_oscp_ingest_write_seen(entry, text));
+}
+
+
+/* Returns its length. */
+static ngx_uint_t
+ngx_oscp_ingest_write_seen(const ngx_oscp_entry_t *entry, u_char *text)
+{
+    u_char           *p;
+    const ngx_str_t  *seen;
+
+    seen = entry->samples ? &entry->connection->seen_samples
+                          : &entry->connection->seen[entry->kind];
 
     p = ngx_cpymem(text, seen->data, seen->len);
     p = ngx_cpymem(p, entry->request_id.data, entry->request_id.len);
 
-    ngx_oscp_ingest_add(ingest, args, conn->data, conn->len);
-    ngx_oscp_ingest_add(ingest, args, group->data, group->len);
-    ngx_oscp_ingest_add(ingest, args, text, p - text);
+    return p - text;
+}
+
+
+/* How many keys EVAL has, now that all of them are there. */
+static void
+ngx_oscp_ingest_set_keys(ngx_oscp_ingest_t *ingest,
+    const ngx_oscp_redis_args_t *args)
+{
+    u_char  *text = ingest->numbers[0];
+
+    ingest->values[NGX_OSCP_INGEST_NKEYS] = (char *) text;
+    ingest->lens[NGX_OSCP_INGEST_NKEYS] =
+        ngx_sprintf(text, "%i", (ngx_int_t) args->n - NGX_OSCP_INGEST_NKEYS - 1)
+        - text;
 }
 
 
@@ -479,10 +680,23 @@ ngx_oscp_ingest_add_field(ngx_oscp_ingest_t *ingest,
 }
 
 
+/* A field without a value is left out. */
+static void
+ngx_oscp_ingest_add_text(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_redis_args_t *args, const char *name, const char *value)
+{
+    if (value[0]) {
+        ngx_oscp_ingest_add(ingest, args, name, ngx_strlen(name));
+        ngx_oscp_ingest_add(ingest, args, value, ngx_strlen(value));
+    }
+}
+
+
 static void
 ngx_oscp_ingest_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
 {
     ngx_str_t                   id;
+    redisReply                **added;
     ngx_uint_t                  i;
     const redisReply           *verdicts;
     ngx_oscp_batch_t           *batch = (ngx_oscp_batch_t *) command;
@@ -495,14 +709,17 @@ ngx_oscp_ingest_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
     }
 
     verdicts = reply->element[0];
+    added = reply->element + 1;
 
     /* Finishing one request may end others: each slot is read in its turn. */
     for (i = 0; i < batch->n; i++) {
         if (batch->entries[i]) {
-            outcome = ngx_oscp_ingest_outcome(verdicts->element[i],
-                                              reply->element[1 + i], &id);
+            outcome = ngx_oscp_ingest_outcome(verdicts->element[i], added,
+                                              batch->adds[i], &id);
             ngx_oscp_ingest_done(batch->entries[i], outcome, &id);
         }
+
+        added += batch->adds[i];
     }
 
     ngx_oscp_ingest_release(ingest, batch);
@@ -514,21 +731,26 @@ static ngx_uint_t
 ngx_oscp_ingest_usable(ngx_oscp_ingest_t *ingest,
     const ngx_oscp_batch_t *batch, const redisReply *reply)
 {
+    const redisReply  *verdicts, *undone;
+
     if (reply == NULL) {
         return 0;
     }
 
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == batch->n + 2) {
+    if (reply->type == REDIS_REPLY_ARRAY
+        && reply->elements == batch->nadds + 2)
+    {
+        verdicts = reply->element[0];
+        undone = reply->element[batch->nadds + 1];
 
-        if (reply->element[0]->type == REDIS_REPLY_ARRAY
-            && reply->element[0]->elements == batch->n
-            && reply->element[batch->n + 1]->type == REDIS_REPLY_INTEGER)
+        if (verdicts->type == REDIS_REPLY_ARRAY
+            && verdicts->elements == batch->n
+            && undone->type == REDIS_REPLY_INTEGER)
         {
             return 1;
         }
 
-        reply = reply->element[0]->type == REDIS_REPLY_ERROR
-                ? reply->element[0] : reply->element[batch->n + 1];
+        reply = verdicts->type == REDIS_REPLY_ERROR ? verdicts : undone;
     }
 
     if (ngx_time() - ingest->complained >= NGX_OSCP_INGEST_COMPLAIN_S) {
@@ -549,12 +771,12 @@ ngx_oscp_ingest_usable(ngx_oscp_ingest_t *ingest,
 
 
 /*
- * What the first script says of one message, and what XADD has given; `id` is
- * filled when it was stored.
+ * What the first script says of one entry, and what its `n` XADDs have given;
+ * `id` is filled when it was stored.
  */
 static ngx_oscp_ingest_outcome_e
-ngx_oscp_ingest_outcome(const redisReply *verdict, const redisReply *added,
-    ngx_str_t *id)
+ngx_oscp_ingest_outcome(const redisReply *verdict, redisReply *const *added,
+    ngx_uint_t n, ngx_str_t *id)
 {
     ngx_uint_t  i;
 
@@ -569,15 +791,19 @@ ngx_oscp_ingest_outcome(const redisReply *verdict, const redisReply *added,
 
     ngx_str_null(id);
 
-    if (verdict->type != REDIS_REPLY_STRING
-        || added->type != REDIS_REPLY_STRING)
-    {
+    if (verdict->type != REDIS_REPLY_STRING) {
         return NGX_OSCP_INGEST_UNAVAILABLE;
     }
 
+    for (i = 0; i < n; i++) {
+        if (added[i]->type != REDIS_REPLY_STRING) {
+            return NGX_OSCP_INGEST_UNAVAILABLE;
+        }
+    }
+
     if (verdict->len == 0) {
-        id->data = (u_char *) added->str;
-        id->len = added->len;
+        id->data = (u_char *) added[0]->str;
+        id->len = added[0]->len;
         return NGX_OSCP_INGEST_STORED;
     }
 

@@ -83,7 +83,8 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
     options.store = &process->store;
     options.pool = cycle->pool;
     options.log = cycle->log;
-    options.streams = mcf->streams;
+    options.streams[NGX_OSCP_INGEST_IN] = mcf->streams;
+    options.streams[NGX_OSCP_INGEST_METER] = mcf->meters;
     options.verdicts = mcf->verdicts;
     options.backlog = mcf->backlog;
     options.timeout = mcf->redis.timeout;

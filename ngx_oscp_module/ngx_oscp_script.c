@@ -55,6 +55,66 @@ const ngx_str_t  ngx_oscp_script_judge = ngx_string(
 
 
 /*
+ * All samples of a request share its verdict, which stands in the list once for
+ * each of them, so that the second script can count.
+ */
+const ngx_str_t  ngx_oscp_script_judge_samples = ngx_string(
+    "local call, stream, verdicts = redis.call, KEYS[1], KEYS[2]\n"
+    "local n, limit = #ARGV - 1, tonumber(ARGV[1])\n"
+    "local requests, replies, remembered = {}, {}, {}\n"
+    "local key, good = 3, 0\n"
+    "\n"
+    "for i = 1, n do\n"
+    "    local samples, groups, named =\n"
+    "        string.match(ARGV[i + 1], '(%d+) (%d+) (%d)')\n"
+    "    requests[i] = { samples = tonumber(samples), conn = KEYS[key],\n"
+    "                    seen = named == '1' and KEYS[key + 1],\n"
+    "                    first = key + 2, last = key + 1 + groups }\n"
+    "    key = key + 2 + groups\n"
+    "end\n"
+    "\n"
+    "local function judge(waiting, r)\n"
+    "    local c = call('HMGET', r.conn, 'state', 'enabled')\n"
+    "    if c[1] == 'disabled' or c[2] == '0' then return 'refused' end\n"
+    "    for i = r.first, r.last do\n"
+    "        if call('HGET', KEYS[i], 'enabled') == '0' then\n"
+    "            return 'refused'\n"
+    "        end\n"
+    "    end\n"
+    "    if r.seen and call('EXISTS', r.seen) == 1 then\n"
+    "        return 'duplicate'\n"
+    "    end\n"
+    "    if waiting + good + r.samples > limit then return 'backlog' end\n"
+    "    if r.seen then\n"
+    "        call('SET', r.seen, '1', 'EX', '86400')\n"
+    "        remembered[#remembered + 1] = r.seen\n"
+    "    end\n"
+    "    good = good + r.samples\n"
+    "    return ''\n"
+    "end\n"
+    "\n"
+    "local ok, err = pcall(function()\n"
+    "    local waiting = call('XLEN', stream)\n"
+    "    for i = 1, n do replies[i] = judge(waiting, requests[i]) end\n"
+    "end)\n"
+    "if not ok then\n"
+    "    for _, seen in ipairs(remembered) do call('DEL', seen) end\n"
+    "    for i = 1, n do replies[i] = 'failed' end\n"
+    "end\n"
+    "\n"
+    "local words, bad = {}, false\n"
+    "for i = 1, n do\n"
+    "    bad = bad or replies[i] ~= ''\n"
+    "    for _ = 1, requests[i].samples do\n"
+    "        words[#words + 1] = replies[i]\n"
+    "    end\n"
+    "end\n"
+    "if bad then call('SET', verdicts, table.concat(words, ' ')) end\n"
+    "return replies\n"
+);
+
+
+/*
  * The newest entries are the batch's own: no other client came in between.
  */
 const ngx_str_t  ngx_oscp_script_undo = ngx_string(

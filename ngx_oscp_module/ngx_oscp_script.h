@@ -27,10 +27,21 @@
  *   Reply: a string per message: "" (stored), "duplicate", "refused",
  *         "backlog", or "failed" (Redis could not judge; nothing remains).
  *
+ * judge_samples, for requests with measurement samples
+ *   KEYS: the `meter` stream; the key for the verdicts; then per request the
+ *         connection's hash, the `seen` key (the connection's again without a
+ *         request id), and the hashes of the groups that its samples name.
+ *   ARGV: the backlog limit; then per request "SAMPLES GROUPS NAMED": how many
+ *         XADDs it has, how many group hashes, and 1 when it has an id.
+ *   Reply: a string per request, as above.  Samples are taken from a connection
+ *         that the operator has disconnected as well: its meters go on.
+ *
  * undo
- *   KEYS: the same two.  ARGV: n.  Reply: how many entries were taken out.
+ *   KEYS: the same two.  ARGV: the number of XADDs.  Reply: how many entries
+ *         were taken out.
  */
 extern const ngx_str_t  ngx_oscp_script_judge;
+extern const ngx_str_t  ngx_oscp_script_judge_samples;
 extern const ngx_str_t  ngx_oscp_script_undo;
 
 #define NGX_OSCP_SCRIPT_JUDGE_KEYS  3      /* per message */

@@ -107,10 +107,7 @@ ngx_oscp_variable_connection(const ngx_oscp_endpoint_ctx_t *ctx,
 static void
 ngx_oscp_variable_message(const ngx_oscp_endpoint_ctx_t *ctx, ngx_str_t *value)
 {
-    if (ctx->kind >= 0) {
-        value->data = (u_char *) oscp_message_name(ctx->kind);
-        value->len = ngx_strlen(value->data);
-    }
+    *value = ctx->message;
 }
 
 

@@ -34,7 +34,9 @@ sub slurp {
 my $text = slurp("$conf/oscp.conf");
 for my $name ($text =~ m{/etc/oscp/([\w.-]+)}g) {
     next if $name =~ /^server|^redis/;
-    system("openssl rand -hex 32 > $dir/$name") == 0 or die;
+    system($name eq 'site.htpasswd'
+        ? "echo \"site:\$(openssl passwd -6 meters)\" > $dir/$name"
+        : "openssl rand -hex 32 > $dir/$name") == 0 or die;
 }
 system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
     . " -keyout $dir/server.key -out $dir/server.crt 2>$dir/openssl.log") == 0
@@ -43,11 +45,12 @@ system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
 my $redis = OSCP::Redis->new(dir => $dir, appendfsync => 'always')->start;
 my $socket = $redis->socket;
 
-# The port, the paths and the socket become this test's; its own server answers
-# for the harness.
+# The port, the paths and the socket become this test's, which is then no
+# address; its own server answers for the harness.
 $text =~ s{/etc/oscp/}{$dir/}g;
 $text =~ s{/var/log/nginx/}{$dir/}g;
 $text =~ s{unix:/run/redis/redis-server\.sock}{unix:$socket}g;
+$text =~ s{allow 127\.0\.0\.1;(?=\s+#)}{allow unix:;};
 $text =~ s{listen 127\.0\.0\.1:8443 ssl}{listen unix:$dir/tls.sock ssl};
 my $nginx = OSCP::Nginx->new(dir => $dir, build => $build, http => $text,
     server => 'location / { return 204; }')->start;
@@ -71,6 +74,13 @@ is(curl("-o /dev/null -w '%{http_code}' -H 'Authorization: Bearer $token'"
 is(curl("-o /dev/null -w '%{http_code}' -H 'X-Request-ID: conf-2'"
     . " -H 'Content-Type: application/json' --data '{}'"
     . ' https://localhost/oscp/fp/2.0/handshake'), 401, 'nobody else gets in');
+my $sample = q({"group":"DEPOT01","asset":"c1","at":"2026-11-23T00:00:00Z",)
+    . q("energy_import_wh":1});
+is(join(' ', map { curl("-o /dev/null -w '%{http_code}' $_ --data '$sample'"
+    . " -H 'Content-Type: application/json' https://localhost/oscp/measurements")
+    } '', '-u site:guess', '-u site:meters'), '401 401 204',
+    'samples, with the site\'s password');
+is($redis->command('XLEN', 'oscp:{0}:meter'), 1, 'one of them is stored');
 like(curl('https://localhost/oscp/status'), qr/403|"vector"/, 'status');
 my @guesses = map { curl("-o /dev/null -w '%{http_code}' -u vector:guess$_"
     . ' -d grant_type=client_credentials https://localhost/oauth2/token')
@@ -83,7 +93,7 @@ like(curl("--data-binary \@$dir/large https://localhost/oscp/fp/2.0/handshake"),
 like(slurp("$dir/oscp.log"), qr/ 204 vector handshake .* stored \d+-\d+ /,
     'the log line tells what became of a message');
 unlike(slurp("$dir/oscp.log") . $nginx->log_text . slurp("$dir/oscp-error.log"),
-    qr/\Q$token\E|\Q$secret\E|\Q$key\E/, 'no secret is logged');
+    qr/\Q$token\E|\Q$secret\E|\Q$key\E|site:meters/, 'no secret is logged');
 
 my $settings = slurp("$conf/redis.conf") =~ s{^unixsocket.*\n}{}mgr;
 open my $fh, '>', "$dir/own.conf" or die $!;
