@@ -19,6 +19,7 @@
 #define COMMIT_KEYS_RECENT  16      /* keys looked at for repetition */
 #define COMMIT_ID_SIZE      48      /* a stream entry's id, with NUL */
 #define COMMIT_KEEP_SIZE    4194304 /* bytes of memory kept for the next one */
+#define COMMIT_SETTLED_BYTES  24    /* that an entry takes in XACK, in XDEL */
 #define COMMIT_SETTLE_MAX   1000    /* entries in one XACK: Lua's unpack() has
                                        a limit of about 8,000 words */
 
@@ -39,6 +40,9 @@ static const char *const  commit_counters[WORKER_COUNT_MAX] = {
     [WORKER_COUNT_DECISIONS] = "decisions",
     [WORKER_COUNT_COMMANDS] = "commands",
     [WORKER_COUNT_INCIDENTS] = "incidents_opened",
+    [WORKER_COUNT_WINDOWS_CLOSED] = "windows_closed",
+    [WORKER_COUNT_WINDOWS_SKIPPED] = "windows_skipped",
+    [WORKER_COUNT_SAMPLES_REFUSED] = "samples_refused",
 };
 
 
@@ -253,7 +257,8 @@ worker_commit_empty(const struct worker_commit *c)
 size_t
 worker_commit_size(const struct worker_commit *c)
 {
-    return c->words.bytes.len + c->keys.bytes.len;
+    return c->words.bytes.len + c->keys.bytes.len
+           + c->nsettled * 2 * COMMIT_SETTLED_BYTES;
 }
 
 

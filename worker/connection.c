@@ -62,6 +62,9 @@ connection_rules(struct worker_connection *conn)
     conn->rules.measurement = conn->conf->measurement;
     conn->rules.initiate_handshake = conn->conf->initiate_handshake;
     conn->link.gap_policy = conn->conf->gap_policy;
+    conn->link.profile = conn->conf->profile;
+    conn->link.window_ms = conn->conf->measurement_window_ms;
+    conn->link.grace_ms = conn->conf->measurement_grace_ms;
 }
 
 
@@ -76,6 +79,11 @@ connection_link(struct worker_connection *conn)
     link->disconnected = conn->lc.disconnected;
     link->online = conn->lc.state == OSCP_STATE_ONLINE;
     link->liveness_ms = conn->lc.offline_mode_at_ms;
+
+    /* before the first handshake nothing is negotiated */
+    link->measurement = conn->lc.handshake_ms == OSCP_TIME_NONE
+                        && conn->lc.measurement == 0
+                        ? conn->conf->measurement : conn->lc.measurement;
 
     if (link->enabled != old.enabled || link->disconnected != old.disconnected
         || link->online != old.online || link->liveness_ms < old.liveness_ms)
@@ -546,6 +554,7 @@ worker_connection_change(struct worker_connection *conn, const char *doc,
     worker_connection_step(conn, &event, "nginx", &result);
     connection_store(conn);
     worker_groups_touch(&conn->groups);
+    worker_groups_schedule(&conn->groups);
 
     return 0;
 }

@@ -18,10 +18,12 @@
 
 struct worker_connection;
 struct worker_group;
+struct worker_metering;
 struct worker_outbound;
 
 TAILQ_HEAD(worker_connection_list, worker_connection);
 TAILQ_HEAD(worker_group_list, worker_group);
+TAILQ_HEAD(worker_metering_list, worker_metering);
 TAILQ_HEAD(worker_outbound_list, worker_outbound);
 
 #define WORKER_CONTEXT_WHY_SIZE   256
@@ -48,6 +50,7 @@ struct worker_context {
 
     struct worker_group_list        dirty;     /* to be decided anew */
     struct worker_outbound_list     sending;   /* a send waits for a commit */
+    struct worker_metering_list     metering;  /* windows may be due */
     struct worker_connection_list   judging;   /* liveness waits for what may
                                                   be stored */
     uint64_t                        takes;     /* takes sent so far */

@@ -10,6 +10,7 @@
 #include "envelope.h"
 #include "forecast.h"
 #include "group.h"
+#include "metering.h"
 #include "random.h"
 #include "yellow.h"
 
@@ -27,6 +28,7 @@ struct worker_group {
     struct worker_envelope           envelope;
     struct worker_yellow             yellow;
     struct worker_adjusts            adjusts;
+    struct worker_metering           metering;
     struct worker_timer              timer;     /* the next change or renewal */
     TAILQ_ENTRY(worker_group)        next;      /* in ctx->dirty */
     unsigned                         dirty:1;
@@ -61,11 +63,14 @@ worker_group_create(struct worker_context *ctx,
     if ((worker_envelope_init(&g->envelope)
          | worker_yellow_init(&g->yellow)
          | worker_adjust_init(&g->adjusts, link->conn, binding->id,
-                              callback_timer, g)) != 0)
+                              callback_timer, g)
+         | worker_metering_init(&g->metering, ctx, link, &g->envelope)) != 0)
     {
         worker_group_free(g);
         return NULL;
     }
+
+    worker_metering_bind(&g->metering, binding);
 
     return g;
 }
@@ -87,6 +92,7 @@ worker_group_free(struct worker_group *g)
     worker_envelope_free(&g->envelope);
     worker_yellow_free(&g->yellow);
     worker_adjust_free(g->ctx, &g->adjusts);
+    worker_metering_free(&g->metering);
     free(g);
 }
 
@@ -105,6 +111,7 @@ worker_group_begin(struct worker_group *g)
     worker_adjust_forget(g->ctx, &g->adjusts);
     worker_envelope_unknown(&g->envelope);
     worker_yellow_unknown(&g->yellow);
+    worker_metering_unknown(&g->metering);
     worker_group_touch(g);
 }
 
@@ -153,6 +160,7 @@ worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
 
         if (i == 0) {
             worker_yellow_load(&g->yellow, reply);
+            worker_metering_load(&g->metering, reply);
         }
 
     } else if (i < first + OSCP_TYPE_COUNT) {
@@ -170,6 +178,7 @@ worker_group_rebind(struct worker_group *g, const oscp_group_conf_t *binding)
     g->binding = binding;
     g->forecasts.group = binding->id;
     g->adjusts.group = binding->id;
+    worker_metering_bind(&g->metering, binding);
 }
 
 
@@ -204,6 +213,7 @@ worker_group_remove(struct worker_group *g)
 
     worker_yellow_end(g->ctx, &g->yellow, g->link->conn, g->binding,
                         worker_clock_wall());
+    worker_metering_remove(&g->metering);
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_adjust_forget(g->ctx, &g->adjusts);
     worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
@@ -277,6 +287,21 @@ worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
     worker_group_touch(g);
 
     return worker_adjust_command(g->ctx, &g->adjusts, e, by, result);
+}
+
+
+const char *
+worker_group_sample(struct worker_group *g,
+    const struct worker_metering_sample *s)
+{
+    return worker_metering_sample(&g->metering, s);
+}
+
+
+void
+worker_group_schedule(struct worker_group *g)
+{
+    worker_metering_schedule(&g->metering);
 }
 
 

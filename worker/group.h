@@ -16,6 +16,7 @@
 struct worker_command_result;
 struct worker_entry;
 struct worker_group;
+struct worker_metering_sample;
 
 /* What a group must know of its connection, which owns and updates this. */
 struct worker_group_link {
@@ -26,6 +27,12 @@ struct worker_group_link {
     unsigned            judging:1;       /* liveness is being judged: wait */
     oscp_ms_t           liveness_ms;     /* when it ends; NONE: open */
     oscp_gap_policy_t   gap_policy;
+
+    /* metering */
+    const oscp_profile_t  *profile;
+    unsigned               measurement;  /* negotiated; ours until then */
+    int64_t                window_ms;
+    int64_t                grace_ms;
 };
 
 /*
@@ -107,6 +114,13 @@ oscp_err_t worker_group_forecast(struct worker_group *g,
  */
 int worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
     const char *by, struct worker_command_result *result);
+
+/* Takes a sample of one of its assets: see worker_metering_sample(). */
+const char *worker_group_sample(struct worker_group *g,
+    const struct worker_metering_sample *s);
+
+/* What metering depends on has changed: see worker_metering_schedule(). */
+void worker_group_schedule(struct worker_group *g);
 
 /* It is to be decided anew in the shard's next turn. */
 void worker_group_touch(struct worker_group *g);

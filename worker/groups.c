@@ -141,6 +141,15 @@ worker_groups_touch(struct worker_groups *g)
 
 
 void
+worker_groups_schedule(struct worker_groups *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        worker_group_schedule(g->list[i]);
+    }
+}
+
+
+void
 worker_groups_decide(struct worker_groups *g)
 {
     for (size_t i = 0; i < g->n; i++) {

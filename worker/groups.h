@@ -44,9 +44,13 @@ struct worker_group *worker_groups_get(const struct worker_groups *g,
     const char *id);
 struct worker_group *worker_groups_at(const struct worker_groups *g, size_t i);
 
-/* worker_group_begin(), _touch(), _decide(), _clear(), _remove() for each. */
+/*
+ * worker_group_begin(), _touch(), _schedule(), _decide(), _clear(), _remove()
+ * for each.
+ */
 void worker_groups_begin(struct worker_groups *g);
 void worker_groups_touch(struct worker_groups *g);
+void worker_groups_schedule(struct worker_groups *g);
 void worker_groups_decide(struct worker_groups *g);
 void worker_groups_clear(struct worker_groups *g);
 void worker_groups_remove(struct worker_groups *g);

@@ -12,6 +12,7 @@
 #include "json.h"
 #include "log.h"
 #include "receive.h"
+#include "sample.h"
 #include "script.h"
 
 
@@ -114,12 +115,21 @@ intake_command(struct worker_intake *in, const struct worker_entry *e,
 }
 
 
+static void
+intake_sample(struct worker_intake *in, const struct worker_entry *e,
+    struct worker_connection *conn)
+{
+    worker_sample_entry(in->ctx, conn, e);
+}
+
+
 static void (*const intake_handlers[WORKER_STREAM_COUNT])(
     struct worker_intake *in, const struct worker_entry *e,
     struct worker_connection *conn) = {
 
     [WORKER_STREAM_CMD] = intake_command,
     [WORKER_STREAM_IN] = intake_message,
+    [WORKER_STREAM_METER] = intake_sample,
 };
 
 

@@ -22,7 +22,12 @@
 #define WORKER_METERING_ASSET_KEEP_MS  (INT64_C(7) * 86400000)
 
 struct worker_group_link;
-struct worker_metering_asset;
+
+/* One asset; it has at least one sample. */
+struct worker_metering_asset {
+    char           name[OSCP_NAME_SIZE];
+    oscp_meter_t   meter;
+};
 
 /* The power of a group as its meters say. */
 struct worker_metering_power {
@@ -46,7 +51,7 @@ struct worker_metering {
                                                       still there are needed */
     char                               last[WORKER_ENTRY_ID_SIZE];  /* entry
                                                       taken last */
-    struct worker_metering_asset     **assets;     /* owned, by age */
+    struct worker_metering_asset     **assets;     /* owned */
     size_t                             n;
     size_t                             size;
     struct worker_table                index;      /* by name */
@@ -56,6 +61,8 @@ struct worker_metering {
     unsigned                           due:1;      /* in ctx->metering */
     unsigned                           waits:1;    /* for a sample, till the
                                                       timer rings */
+    unsigned                           asleep:1;   /* no windows until a sample
+                                                      comes */
     TAILQ_ENTRY(worker_metering)       next;       /* in ctx->metering */
 
     /*

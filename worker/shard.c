@@ -12,6 +12,7 @@
 #include "intake.h"
 #include "load.h"
 #include "log.h"
+#include "metering.h"
 #include "oscp_backoff.h"
 #include "outbound.h"
 #include "random.h"
@@ -347,6 +348,36 @@ callback_committed(void *arg, redisReply *reply)
 
 
 /*
+ * Windows that are due, as far as the open commit has room.  None is closed
+ * before all samples that a predecessor has left have been read.
+ */
+static void
+shard_close_windows(struct worker_shard *shard)
+{
+    struct worker_context        *ctx = &shard->ctx;
+    struct worker_metering_read   read = { 0 };
+
+    if (!ctx->live || ctx->closing
+        || !worker_intake_caught_up(shard->intake, WORKER_STREAM_METER))
+    {
+        return;
+    }
+
+    read.taken = worker_intake_taken(shard->intake);
+    read.drained = worker_intake_drained(shard->intake, WORKER_STREAM_METER);
+    read.last_ms = strtoll(worker_intake_last_id(shard->intake,
+                                                 WORKER_STREAM_METER),
+                           NULL, 10);
+
+    while (worker_commit_size(ctx->commit) < SHARD_COMMIT_SIZE
+           && worker_metering_close_next(ctx, &read))
+    {
+        /* until no window is due, or the commit is large enough */
+    }
+}
+
+
+/*
  * At most one commit is under way.  What comes together meanwhile goes into the
  * next: a commit that fails can so never be followed by one that was built on
  * it, and a busy shard makes few large commits instead of many small ones.
@@ -365,6 +396,8 @@ shard_commit(struct worker_shard *shard)
     {
         /* until all that must be in this commit is */
     }
+
+    shard_close_windows(shard);
 
     if (ctx->failed
         || (worker_commit_empty(ctx->commit) && TAILQ_EMPTY(&ctx->sending)))
@@ -405,7 +438,9 @@ shard_take(struct worker_shard *shard)
         return;
     }
 
-    if (shard->work || !TAILQ_EMPTY(&shard->ctx.judging)) {
+    if (shard->work || !TAILQ_EMPTY(&shard->ctx.judging)
+        || worker_metering_wants(&shard->ctx))
+    {
         shard->work = 0;
         worker_intake_take(shard->intake, shard->redis);
         return;
@@ -591,6 +626,7 @@ worker_shard_create(const struct worker_shard_conf *conf, unsigned number)
     TAILQ_INIT(&shard->ctx.dirty);
     TAILQ_INIT(&shard->ctx.sending);
     TAILQ_INIT(&shard->ctx.judging);
+    TAILQ_INIT(&shard->ctx.metering);
     shard->waiter.read = callback_refreshed;
     shard->waiter.arg = shard;
 
