@@ -107,10 +107,8 @@ oscp_delivery_judge(oscp_message_kind_t kind, oscp_ms_t created_ms,
         pause_ms = after_ms;
     }
 
-    if (now_ms + pause_ms >= created_ms + oscp_delivery_age_ms(kind)) {
-        return OSCP_DELIVERY_EXPIRED;
-    }
-
     *retry_ms = now_ms + pause_ms;
-    return OSCP_DELIVERY_RETRY;
+
+    return *retry_ms >= created_ms + oscp_delivery_age_ms(kind)
+           ? OSCP_DELIVERY_EXPIRED : OSCP_DELIVERY_RETRY;
 }

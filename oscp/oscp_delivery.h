@@ -47,7 +47,8 @@ void oscp_delivery_backoff(oscp_backoff_t *b);
 
 /*
  * Judges a try.  `b` is the message's back-off, moved on by a retry.  A retry
- * that would come after the message's end is EXPIRED now.
+ * that would come after the message's end is EXPIRED now; `*retry_ms` is then
+ * when the peer may be tried with another message.
  */
 oscp_verdict_t oscp_delivery_judge(oscp_message_kind_t kind,
     oscp_ms_t created_ms, const oscp_answer_t *answer, oscp_ms_t now_ms,

@@ -15,6 +15,7 @@
 #include "json.h"
 #include "log.h"
 #include "outbound.h"
+#include "outbox.h"
 #include "random.h"
 #include "state.h"
 
@@ -32,6 +33,7 @@ struct worker_connection {
     oscp_segments_t                *segments;
     struct worker_peer             *peer;        /* where it all goes */
     struct worker_outbound         *outbound;
+    struct worker_outbox           *outbox;
     struct worker_timer             timer;       /* the next deadline */
     uint64_t                        judge_take;  /* judged after this take */
     uint64_t                        connect_take;   /* that brought `connect`,
@@ -150,6 +152,7 @@ worker_connection_step(struct worker_connection *conn,
     }
 
     connection_link(conn);
+    worker_outbox_turn(conn->outbox);
     worker_connection_schedule(conn);
     worker_context_wake(conn->ctx);
 }
@@ -415,6 +418,7 @@ worker_connection_load(struct worker_connection *conn, const redisReply *reply)
                                        .conn = conn->name };
 
     worker_record_load(&conn->record, reply);
+    worker_outbox_load(conn->outbox, reply);
 
     if (worker_state_read(&conn->record, &conn->lc) == -1) {
         worker_log(WORKER_LOG_WARN, &about, "no usable state is stored: it "
@@ -433,6 +437,7 @@ worker_connection_begin(struct worker_connection *conn)
 {
     oscp_lifecycle_init(&conn->lc, worker_clock_wall());
     worker_record_unknown(&conn->record);
+    worker_outbox_begin(conn->outbox);
     connection_store(conn);
     connection_link(conn);
 
@@ -450,6 +455,7 @@ worker_connection_remove(struct worker_connection *conn)
     char  key[OSCP_KEY_SIZE];
 
     worker_outbound_cancel(conn->outbound);
+    worker_outbox_end(conn->outbox);
     connection_expire(conn, OSCP_TIME_NONE / 2);
 
     worker_groups_remove(&conn->groups);
@@ -482,6 +488,13 @@ struct worker_group *
 worker_connection_group_at(const struct worker_connection *conn, size_t i)
 {
     return worker_groups_at(&conn->groups, i);
+}
+
+
+struct worker_outbox *
+worker_connection_outbox(const struct worker_connection *conn)
+{
+    return conn->outbox;
 }
 
 
@@ -555,6 +568,7 @@ worker_connection_change(struct worker_connection *conn, const char *doc,
     connection_store(conn);
     worker_groups_touch(&conn->groups);
     worker_groups_schedule(&conn->groups);
+    worker_outbox_changed(conn->outbox);
 
     return 0;
 }
@@ -591,8 +605,11 @@ worker_connection_create(struct worker_context *ctx, const char *doc,
     conn->peer = worker_peer_create(ctx);
     conn->outbound = worker_outbound_create(ctx, conn->peer, &conn->lc,
                                             callback_sent, conn);
+    conn->outbox = worker_outbox_create(ctx, &conn->link, &conn->groups,
+                                        conn->peer);
 
     if (conn->segments == NULL || conn->peer == NULL || conn->outbound == NULL
+        || conn->outbox == NULL
         || worker_state_init(&conn->record) == -1
         || worker_groups_make(&conn->groups, NULL, ctx, &conn->link, conn->conf)
            == -1
@@ -619,6 +636,7 @@ worker_connection_free(struct worker_connection *conn)
     connection_judged(conn);
     worker_timer_cancel(conn->ctx->timers, &conn->timer);
     worker_outbound_free(conn->outbound);
+    worker_outbox_free(conn->outbox);
     worker_peer_free(conn->peer);
 
     worker_groups_free(&conn->groups);

@@ -38,6 +38,10 @@ struct worker_group *worker_connection_group(
 struct worker_group *worker_connection_group_at(
     const struct worker_connection *conn, size_t i);
 
+/* What waits for delivery to its peer. */
+struct worker_outbox *worker_connection_outbox(
+    const struct worker_connection *conn);
+
 /* Segments that wait for their whole. */
 oscp_segments_t *worker_connection_segments(
     const struct worker_connection *conn);

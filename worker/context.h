@@ -20,11 +20,13 @@ struct worker_connection;
 struct worker_group;
 struct worker_metering;
 struct worker_outbound;
+struct worker_outbox;
 
 TAILQ_HEAD(worker_connection_list, worker_connection);
 TAILQ_HEAD(worker_group_list, worker_group);
 TAILQ_HEAD(worker_metering_list, worker_metering);
 TAILQ_HEAD(worker_outbound_list, worker_outbound);
+TAILQ_HEAD(worker_outbox_list, worker_outbox);
 
 #define WORKER_CONTEXT_WHY_SIZE   256
 
@@ -51,6 +53,8 @@ struct worker_context {
     struct worker_group_list        dirty;     /* to be decided anew */
     struct worker_outbound_list     sending;   /* a send waits for a commit */
     struct worker_metering_list     metering;  /* windows may be due */
+    struct worker_outbox_list       settling;  /* the next message waits for a
+                                                  commit */
     struct worker_connection_list   judging;   /* liveness waits for what may
                                                   be stored */
     uint64_t                        takes;     /* takes sent so far */

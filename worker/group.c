@@ -8,6 +8,7 @@
 #include "adjust.h"
 #include "clock.h"
 #include "envelope.h"
+#include "fate.h"
 #include "forecast.h"
 #include "group.h"
 #include "metering.h"
@@ -27,6 +28,7 @@ struct worker_group {
     struct worker_forecasts          forecasts;
     struct worker_envelope           envelope;
     struct worker_yellow             yellow;
+    struct worker_incident           undeliverable;
     struct worker_adjusts            adjusts;
     struct worker_metering           metering;
     struct worker_timer              timer;     /* the next change or renewal */
@@ -62,6 +64,8 @@ worker_group_create(struct worker_context *ctx,
 
     if ((worker_envelope_init(&g->envelope)
          | worker_yellow_init(&g->yellow)
+         | worker_incident_init(&g->undeliverable,
+                                WORKER_INCIDENT_UNDELIVERABLE)
          | worker_adjust_init(&g->adjusts, link->conn, binding->id,
                               callback_timer, g)
          | worker_metering_init(&g->metering, ctx, link, &g->envelope)) != 0)
@@ -91,6 +95,7 @@ worker_group_free(struct worker_group *g)
     worker_forecast_free(&g->forecasts);
     worker_envelope_free(&g->envelope);
     worker_yellow_free(&g->yellow);
+    worker_incident_free(&g->undeliverable);
     worker_adjust_free(g->ctx, &g->adjusts);
     worker_metering_free(&g->metering);
     free(g);
@@ -104,14 +109,26 @@ worker_group_id(const struct worker_group *g)
 }
 
 
+struct worker_incident *
+worker_group_undeliverable(struct worker_group *g)
+{
+    return &g->undeliverable;
+}
+
+
 void
 worker_group_begin(struct worker_group *g)
 {
+    char  key[OSCP_KEY_SIZE];
+
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_adjust_forget(g->ctx, &g->adjusts);
     worker_envelope_unknown(&g->envelope);
     worker_yellow_unknown(&g->yellow);
     worker_metering_unknown(&g->metering);
+    worker_incident_unknown(&g->undeliverable);
+    worker_incident_store(g->ctx, &g->undeliverable,
+                          worker_group_key(g, 0, key));
     worker_group_touch(g);
 }
 
@@ -161,6 +178,7 @@ worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
         if (i == 0) {
             worker_yellow_load(&g->yellow, reply);
             worker_metering_load(&g->metering, reply);
+            worker_incident_load(&g->undeliverable, reply);
         }
 
     } else if (i < first + OSCP_TYPE_COUNT) {
@@ -219,13 +237,19 @@ worker_group_remove(struct worker_group *g)
     worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
     worker_envelope_release_circuit(g->ctx, &g->envelope, g->binding,
                                     worker_clock_wall());
-    worker_commit_delete(g->ctx->commit, worker_group_key(g, 0, key));
+    worker_fate_end(g->ctx, &g->undeliverable, worker_group_key(g, 0, key),
+                    worker_clock_wall());
+    worker_commit_delete(g->ctx->commit, key);
 }
 
 
 void
 worker_group_clear(struct worker_group *g)
 {
+    char  key[OSCP_KEY_SIZE];
+
+    worker_fate_end(g->ctx, &g->undeliverable, worker_group_key(g, 0, key),
+                    worker_clock_wall());
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_adjust_end(g->ctx, &g->adjusts);
     worker_group_touch(g);

@@ -11,6 +11,7 @@
 #define WORKER_GROUP_H
 
 #include "context.h"
+#include "incident.h"
 #include "oscp_config.h"
 
 struct worker_command_result;
@@ -80,9 +81,12 @@ void worker_group_change(struct worker_group *g,
  */
 void worker_group_remove(struct worker_group *g);
 
+/* The incident that is open while its messages do not reach the peer. */
+struct worker_incident *worker_group_undeliverable(struct worker_group *g);
+
 /*
- * The operator took control back: forecasts and envelope go, and what the peer
- * was asked for is not waited for any more.
+ * The operator took control back: forecasts and envelope go, what the peer was
+ * asked for is not waited for any more, and no incident stays open.
  */
 void worker_group_clear(struct worker_group *g);
 

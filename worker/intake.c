@@ -11,6 +11,7 @@
 #include "intake.h"
 #include "json.h"
 #include "log.h"
+#include "outbox.h"
 #include "receive.h"
 #include "sample.h"
 #include "script.h"
@@ -123,6 +124,22 @@ intake_sample(struct worker_intake *in, const struct worker_entry *e,
 }
 
 
+/* It is settled when it is known what became of it. */
+static void
+intake_letter(struct worker_intake *in, const struct worker_entry *e,
+    struct worker_connection *conn)
+{
+    if (conn != NULL) {
+        worker_outbox_take(worker_connection_outbox(conn), e);
+
+    } else {
+        worker_fate_refuse(in->ctx, e, e->gone
+                           ? "the entry was deleted from the stream"
+                           : "the connection is not configured");
+    }
+}
+
+
 static void (*const intake_handlers[WORKER_STREAM_COUNT])(
     struct worker_intake *in, const struct worker_entry *e,
     struct worker_connection *conn) = {
@@ -130,6 +147,7 @@ static void (*const intake_handlers[WORKER_STREAM_COUNT])(
     [WORKER_STREAM_CMD] = intake_command,
     [WORKER_STREAM_IN] = intake_message,
     [WORKER_STREAM_METER] = intake_sample,
+    [WORKER_STREAM_OUT] = intake_letter,
 };
 
 

@@ -15,6 +15,7 @@
 #include "metering.h"
 #include "oscp_backoff.h"
 #include "outbound.h"
+#include "outbox.h"
 #include "random.h"
 #include "roster.h"
 #include "shard.h"
@@ -343,6 +344,7 @@ callback_committed(void *arg, redisReply *reply)
     }
 
     worker_outbound_committed(&shard->ctx);
+    worker_outbox_committed(&shard->ctx);
     worker_context_wake(&shard->ctx);
 }
 
@@ -416,6 +418,7 @@ shard_commit(struct worker_shard *shard)
 
     shard->committing = 1;
     worker_outbound_sealed(ctx);
+    worker_outbox_sealed(ctx);
 }
 
 
@@ -625,6 +628,7 @@ worker_shard_create(const struct worker_shard_conf *conf, unsigned number)
     shard->ctx.http = conf->http;
     TAILQ_INIT(&shard->ctx.dirty);
     TAILQ_INIT(&shard->ctx.sending);
+    TAILQ_INIT(&shard->ctx.settling);
     TAILQ_INIT(&shard->ctx.judging);
     TAILQ_INIT(&shard->ctx.metering);
     shard->waiter.read = callback_refreshed;

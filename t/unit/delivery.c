@@ -100,6 +100,7 @@ ages(void)
              &retry_ms) == OSCP_DELIVERY_RETRY, "a last try before 7 days");
     ok(judge((oscp_answer_t) { .retry_after_ms = -1 }, 7 * DAY - 1,
              &retry_ms) == OSCP_DELIVERY_EXPIRED, "none after");
+    ok(retry_ms >= 7 * DAY - 1 + 750, "and the next message keeps the pause");
     is_int(oscp_delivery_age_ms(OSCP_GROUP_CAPACITY_COMPLIANCE_ERROR), 3600000,
            "a compliance error is worth an hour");
     is_int(oscp_delivery_age_ms(OSCP_ADJUST_GROUP_CAPACITY_FORECAST), 600000,
