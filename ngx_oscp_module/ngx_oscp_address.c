@@ -49,10 +49,14 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     switch (a.kind) {
 
     case OSCP_ADDRESS_SENTINEL:
-        return "is not supported yet: sentinel addresses come later";
+        redis->master.len = ngx_strlen(a.master);
+        redis->master.data = ngx_pnalloc(cf->pool, redis->master.len);
+        if (redis->master.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
 
-    case OSCP_ADDRESS_CLUSTER:
-        return "is not supported yet: cluster addresses come later";
+        ngx_memcpy(redis->master.data, a.master, redis->master.len);
+        break;
 
     case OSCP_ADDRESS_UNIX:
         peer = ngx_array_push(&peers);
@@ -64,7 +68,7 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
         ngx_memcpy(peer->at.host, a.path, sizeof(a.path));
         break;
 
-    default: /* OSCP_ADDRESS_TCP */
+    default: /* TCP, CLUSTER */
         break;
     }
 
@@ -146,6 +150,10 @@ ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
         n = ngx_atoi(value.data, value.len);
         if (n == NGX_ERROR || n > NGX_OSCP_ADDRESS_DB_MAX) {
             return "must be the number of a database";
+        }
+
+        if (n && redis->kind == OSCP_ADDRESS_CLUSTER) {
+            return "is not possible: a cluster has no other database than 0";
         }
 
         redis->db = n;

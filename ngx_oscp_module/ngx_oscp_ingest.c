@@ -64,6 +64,8 @@ static void ngx_oscp_ingest_done(ngx_oscp_entry_t *entry,
     ngx_oscp_ingest_outcome_e outcome, const ngx_str_t *id);
 static void ngx_oscp_ingest_release(ngx_oscp_ingest_t *ingest,
     ngx_oscp_batch_t *batch);
+static void ngx_oscp_ingest_again(ngx_oscp_ingest_t *ingest,
+    ngx_oscp_batch_t *batch);
 static void ngx_oscp_ingest_fail(ngx_oscp_ingest_t *ingest,
     ngx_oscp_batch_t *batch);
 
@@ -266,6 +268,7 @@ ngx_oscp_ingest_gather(ngx_oscp_ingest_t *ingest)
     entry = ngx_queue_data(q, ngx_oscp_entry_t, queue);
     shard = entry->connection->shard;
     batch->stream = ngx_oscp_ingest_stream(entry);
+    batch->shard = shard;
     bytes = 0;
 
     for ( /* void */ ; q != ngx_queue_sentinel(&ingest->ready); q = next) {
@@ -359,8 +362,7 @@ ngx_oscp_ingest_send(ngx_oscp_ingest_t *ingest, ngx_oscp_batch_t *batch)
     word = "MULTI";
     len = sizeof("MULTI") - 1;
 
-    redis = ngx_oscp_store_shard(ingest->store,
-                                 batch->entries[0]->connection->shard);
+    redis = ngx_oscp_store_shard(ingest->store, batch->shard);
 
     if (redis == NULL || ngx_oscp_redis_send_part(redis, &args) != NGX_OK) {
         return NGX_ERROR;
@@ -401,11 +403,10 @@ static ngx_int_t
 ngx_oscp_ingest_judge(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
     const ngx_oscp_batch_t *batch)
 {
-    ngx_uint_t              shard;
+    ngx_uint_t              shard = batch->shard;
     const ngx_str_t        *script, *stream;
     ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
 
-    shard = batch->entries[0]->connection->shard;
     stream = &ingest->streams[batch->stream][shard];
     script = batch->stream == NGX_OSCP_INGEST_METER
              ? &ngx_oscp_script_judge_samples : &ngx_oscp_script_judge;
@@ -584,11 +585,10 @@ static ngx_int_t
 ngx_oscp_ingest_undo(ngx_oscp_ingest_t *ingest, ngx_oscp_redis_t *redis,
     const ngx_oscp_batch_t *batch)
 {
-    ngx_uint_t              shard;
+    ngx_uint_t              shard = batch->shard;
     const ngx_str_t        *stream;
     ngx_oscp_redis_args_t   args = { 0, ingest->values, ingest->lens };
 
-    shard = batch->entries[0]->connection->shard;
     stream = &ingest->streams[batch->stream][shard];
 
     ngx_oscp_ingest_add(ingest, &args, "EVAL", sizeof("EVAL") - 1);
@@ -702,6 +702,15 @@ ngx_oscp_ingest_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
     ngx_oscp_batch_t           *batch = (ngx_oscp_batch_t *) command;
     ngx_oscp_ingest_t          *ingest = command->data;
     ngx_oscp_ingest_outcome_e   outcome;
+
+    if (reply && reply->type == REDIS_REPLY_ERROR
+        && ngx_oscp_store_refused(ingest->store, command->redis, batch->shard,
+                                  reply)
+           == NGX_AGAIN)
+    {
+        ngx_oscp_ingest_again(ingest, batch);
+        return;
+    }
 
     if (!ngx_oscp_ingest_usable(ingest, batch, reply)) {
         ngx_oscp_ingest_fail(ingest, batch);
@@ -843,6 +852,33 @@ ngx_oscp_ingest_release(ngx_oscp_ingest_t *ingest, ngx_oscp_batch_t *batch)
     ingest->free = batch;
 
     ngx_oscp_ingest_hold(ingest);
+}
+
+
+/*
+ * Nothing of the batch was done, for its keys are elsewhere: its messages wait
+ * for another node as long as they have time.
+ */
+static void
+ngx_oscp_ingest_again(ngx_oscp_ingest_t *ingest, ngx_oscp_batch_t *batch)
+{
+    ngx_uint_t         i;
+    ngx_oscp_entry_t  *entry;
+
+    i = batch->n;
+
+    while (i-- > 0) {
+        entry = batch->entries[i];
+
+        if (entry) {
+            batch->entries[i] = NULL;
+            entry->batch = NULL;
+            ngx_queue_remove(&entry->queue);
+            ngx_queue_insert_head(&ingest->held, &entry->queue);
+        }
+    }
+
+    ngx_oscp_ingest_release(ingest, batch);
 }
 
 

@@ -94,6 +94,7 @@ struct ngx_oscp_batch_s {
     ngx_oscp_redis_command_t  command;
     ngx_oscp_batch_t         *next;              /* while free */
     ngx_oscp_ingest_stream_e  stream;
+    ngx_uint_t                shard;
     ngx_uint_t                n;
     ngx_oscp_entry_t         *entries[NGX_OSCP_INGEST_BATCH_MESSAGES];
                                                  /* NULL: cancelled */

@@ -73,10 +73,7 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
     process->store.changed = ngx_oscp_process_changed;
     process->store.data = process;
 
-    if (ngx_oscp_store_init(&process->store, &mcf->redis, mcf->shards,
-                            cycle->pool)
-        != NGX_OK)
-    {
+    if (ngx_oscp_store_init(&process->store, mcf, cycle->pool) != NGX_OK) {
         return NGX_ERROR;
     }
 

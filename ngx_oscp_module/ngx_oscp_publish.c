@@ -249,6 +249,11 @@ ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
 
     publish->checking = 0;
 
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        (void) ngx_oscp_store_refused(publish->store, command->redis,
+                                      publish->conf->shards, reply);
+    }
+
     if (reply == NULL || reply->type != REDIS_REPLY_NIL || ngx_worker != 0
         || ngx_oscp_publish_overtaken(publish))
     {

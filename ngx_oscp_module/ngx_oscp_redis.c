@@ -103,6 +103,27 @@ ngx_oscp_redis_manage(ngx_oscp_redis_t *redis,
 }
 
 
+char *
+ngx_oscp_redis_peer_text(const ngx_oscp_redis_peer_t *peer, char *buf)
+{
+    u_char      *last;
+    const char  *host = peer->at.host;
+
+    if (peer->at.port == 0) {
+        last = ngx_sprintf((u_char *) buf, "unix:%s", host);
+
+    } else {
+        last = ngx_sprintf((u_char *) buf, ngx_strchr(host, ':') ? "[%s]:%ui"
+                                                                 : "%s:%ui",
+                           host, (ngx_uint_t) peer->at.port);
+    }
+
+    *last = '\0';
+
+    return buf;
+}
+
+
 void
 ngx_oscp_redis_add_step(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_step_t *step)
@@ -117,6 +138,13 @@ void
 ngx_oscp_redis_start(ngx_oscp_redis_t *redis)
 {
     ngx_oscp_redis_connect(redis);
+}
+
+
+void
+ngx_oscp_redis_start_in(ngx_oscp_redis_t *redis, ngx_msec_t ms)
+{
+    ngx_add_timer(&redis->retry, ms);
 }
 
 

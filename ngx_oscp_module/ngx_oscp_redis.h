@@ -25,6 +25,8 @@ typedef struct {
     char         name[OSCP_ADDRESS_HOST_SIZE];  /* what it was resolved from */
 } ngx_oscp_redis_peer_t;
 
+#define NGX_OSCP_REDIS_TEXT_SIZE  (OSCP_ADDRESS_HOST_SIZE + 16)
+
 /* Where Redis is, from `oscp_redis`; read-only. */
 typedef struct {
     ngx_str_t               url;        /* as configured, for logs */
@@ -155,12 +157,21 @@ void ngx_oscp_redis_init(ngx_oscp_redis_t *redis,
 void ngx_oscp_redis_manage(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_peer_t *peers, ngx_uint_t npeers);
 
+/*
+ * Writes "HOST:PORT" or "unix:PATH" to `buf` of NGX_OSCP_REDIS_TEXT_SIZE bytes,
+ * with a NUL; returns `buf`.
+ */
+char *ngx_oscp_redis_peer_text(const ngx_oscp_redis_peer_t *peer, char *buf);
+
 /* A further step, to be added before ngx_oscp_redis_start(). */
 void ngx_oscp_redis_add_step(ngx_oscp_redis_t *redis,
     const ngx_oscp_redis_step_t *step);
 
 /* Begins to connect, and to reconnect whenever it must; WAITING only. */
 void ngx_oscp_redis_start(ngx_oscp_redis_t *redis);
+
+/* Begins in `ms`; WAITING only. */
+void ngx_oscp_redis_start_in(ngx_oscp_redis_t *redis, ngx_msec_t ms);
 
 /* Closes for good; replies that are still due come as NULL. */
 void ngx_oscp_redis_stop(ngx_oscp_redis_t *redis);
