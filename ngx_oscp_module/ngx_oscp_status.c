@@ -19,6 +19,7 @@
 #define NGX_OSCP_STATUS_POOL_SIZE   4096
 #define NGX_OSCP_STATUS_HEAD_SIZE   256
 #define NGX_OSCP_STATUS_EACH_SIZE   640     /* beside what Redis says */
+#define NGX_OSCP_STATUS_NODE_SIZE   (64 + 6 * NGX_OSCP_REDIS_TEXT_SIZE)
 
 extern ngx_module_t  ngx_http_oscp_module;
 
@@ -62,6 +63,8 @@ static ngx_int_t ngx_oscp_status_members(ngx_oscp_status_query_t *query,
 static ngx_int_t ngx_oscp_status_answer(ngx_oscp_status_t *status);
 static u_char *ngx_oscp_status_write(const ngx_oscp_status_t *status,
     u_char *p, u_char *last);
+static u_char *ngx_oscp_status_write_nodes(const ngx_oscp_store_t *store,
+    u_char *p, u_char *last);
 static u_char *ngx_oscp_status_write_connection(
     const ngx_oscp_status_t *status, ngx_uint_t n, u_char *p, u_char *last);
 
@@ -75,6 +78,9 @@ static const char  *ngx_oscp_status_fields[] = {
     "offline_mode_at",
     "last_error"
 };
+
+/* By ngx_oscp_redis_state_e. */
+static const char  *ngx_oscp_status_words[] = { "down", "connecting", "up" };
 
 #define NGX_OSCP_STATUS_FIELDS                                                \
     (sizeof(ngx_oscp_status_fields) / sizeof(ngx_oscp_status_fields[0]))
@@ -240,10 +246,8 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
 static const char *
 ngx_oscp_status_redis(const ngx_oscp_store_t *store, ngx_int_t shards)
 {
-    ngx_int_t                i;
-    ngx_oscp_redis_state_e   state, worst;
-
-    static const char       *words[] = { "down", "connecting", "up" };
+    ngx_int_t               i;
+    ngx_oscp_redis_state_e  state, worst;
 
     worst = NGX_OSCP_REDIS_READY;
 
@@ -252,7 +256,7 @@ ngx_oscp_status_redis(const ngx_oscp_store_t *store, ngx_int_t shards)
         worst = ngx_min(worst, state);
     }
 
-    return words[worst];
+    return ngx_oscp_status_words[worst];
 }
 
 
@@ -418,15 +422,20 @@ ngx_oscp_status_members(ngx_oscp_status_query_t *query,
 static ngx_int_t
 ngx_oscp_status_answer(ngx_oscp_status_t *status)
 {
-    size_t       size;
-    ngx_str_t    body;
-    ngx_uint_t   i;
+    size_t               size;
+    ngx_str_t            body;
+    ngx_uint_t           i;
+    ngx_oscp_process_t  *process = ngx_oscp_process_get();
 
     if (status->lost) {
         status->redis = "down";
     }
 
     size = NGX_OSCP_STATUS_HEAD_SIZE;
+
+    if (process) {
+        size += process->store.nnodes * NGX_OSCP_STATUS_NODE_SIZE;
+    }
 
     for (i = 0; i < status->conf->connections.nelts; i++) {
         size += NGX_OSCP_STATUS_EACH_SIZE + status->queries[i].text.len;
@@ -448,6 +457,7 @@ static u_char *
 ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
 {
     ngx_uint_t                   i;
+    ngx_oscp_process_t          *process = ngx_oscp_process_get();
     const ngx_oscp_main_conf_t  *conf = status->conf;
 
     p = ngx_slprintf(p, last, "{\"version\":\"%s\",\"redis\":\"%s\","
@@ -463,6 +473,10 @@ ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
         p = ngx_slprintf(p, last, "\"backlog\":%L,", status->backlog);
     }
 
+    if (process) {
+        p = ngx_oscp_status_write_nodes(&process->store, p, last);
+    }
+
     p = ngx_slprintf(p, last, "\"connections\":[");
 
     for (i = 0; i < conf->connections.nelts; i++) {
@@ -470,6 +484,45 @@ ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
     }
 
     return ngx_slprintf(p, last, "]}\n");
+}
+
+
+/* The servers that this process is connected to, or tries to be. */
+static u_char *
+ngx_oscp_status_write_nodes(const ngx_oscp_store_t *store, u_char *p,
+    u_char *last)
+{
+    char              text[NGX_OSCP_REDIS_TEXT_SIZE];
+    ngx_uint_t        i, n, shards;
+    ngx_queue_t      *q;
+    ngx_oscp_node_t  *node;
+
+    p = ngx_slprintf(p, last, "\"nodes\":[");
+    n = 0;
+
+    for (q = ngx_queue_head(&store->nodes);
+         q != ngx_queue_sentinel(&store->nodes);
+         q = ngx_queue_next(q))
+    {
+        node = ngx_queue_data(q, ngx_oscp_node_t, queue);
+
+        if (node->routes == 0) {
+            continue;
+        }
+
+        for (i = 0, shards = 0; i < store->nshards; i++) {
+            shards += store->routes[i].node == node;
+        }
+
+        (void) ngx_oscp_redis_peer_text(&node->redis.peers[node->redis.peer],
+                                        text);
+        p = ngx_slprintf(p, last, "%s{\"address\":\"", n++ ? "," : "");
+        p += oscp_write_escape(text, ngx_strlen(text), (char *) p, last - p);
+        p = ngx_slprintf(p, last, "\",\"state\":\"%s\",\"shards\":%ui}",
+                         ngx_oscp_status_words[node->redis.state], shards);
+    }
+
+    return ngx_slprintf(p, last, "],");
 }
 
 

@@ -13,12 +13,12 @@
 #include "ngx_oscp_store.h"
 
 #define NGX_OSCP_STORE_BACKOFF_MIN_MS  50
-#define NGX_OSCP_STORE_BACKOFF_MAX_MS  1000
+#define NGX_OSCP_STORE_BACKOFF_MAX_MS  400
 
 /* Between two searches because slots are elsewhere or on their way. */
 #define NGX_OSCP_STORE_MOVED_MS        50
 
-#define NGX_OSCP_STORE_TEND_MS         5000
+#define NGX_OSCP_STORE_TEND_MS         1000
 
 
 static ngx_int_t ngx_oscp_store_init_search(ngx_oscp_store_t *store,
@@ -244,6 +244,7 @@ ngx_oscp_store_add(ngx_oscp_store_t *store)
     }
 
     ngx_queue_insert_tail(&store->nodes, &node->queue);
+    store->nnodes++;
 
     return node;
 }

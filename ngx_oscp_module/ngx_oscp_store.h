@@ -47,6 +47,7 @@ struct ngx_oscp_store_s {
     ngx_pool_t                   *pool;     /* of nodes */
     ngx_log_t                    *log;
     ngx_queue_t                   nodes;
+    ngx_uint_t                    nnodes;
     ngx_oscp_route_t             *routes;   /* of each shard, and the last one
                                                of the configuration */
     ngx_uint_t                    nshards;

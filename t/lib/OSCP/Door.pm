@@ -35,7 +35,9 @@ my $ids = 0;
 # new(OPTIONS): makes everything, starts Redis.
 #   settings   directives added to the connection
 #   main       directives added to http {}, server: to server {}
-#   redis      parameters and address for oscp_redis; its socket by default
+#   redis      parameters and address for oscp_redis; its own by default
+#   store      a SUB that is given the directory and starts another kind of
+#              Redis: an OSCP::Sentinel, an OSCP::Cluster
 #   workers    of nginx, 1
 #   edit       SUB that changes the connection's text in $_
 sub new {
@@ -49,7 +51,8 @@ sub new {
     chmod 0755, $self->{dir};
     $self->file('token', TOKEN . "\n");
     $self->file('apikey', APIKEY . "\n");
-    $self->{redis_server} = OSCP::Redis->new(dir => $self->{dir})->start;
+    $self->{redis_server} = $o{store} ? $o{store}->($self->{dir})
+        : OSCP::Redis->new(dir => $self->{dir})->start;
     $self->{nginx} = OSCP::Nginx->new(dir => $self->{dir}, build => $build,
         workers => $self->{workers}, level => 'info');
     return $self->configure;
@@ -84,7 +87,7 @@ sub configure {
     my ($self, %o) = @_;
 
     $self->{$_} = $o{$_} for keys %o;
-    my $address = $self->{redis} // 'unix:' . $self->redis->socket;
+    my $address = $self->{redis} // $self->redis->address;
     local $_ = <<"CONF";
     oscp_connection vector {
         profile vector;
