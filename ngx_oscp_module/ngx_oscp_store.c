@@ -8,9 +8,9 @@
  * itself.
  */
 
-#include "oscp_slot.h"
-
 #include "ngx_oscp_store.h"
+
+#include "oscp_slot.h"
 
 #define NGX_OSCP_STORE_BACKOFF_MIN_MS  50
 #define NGX_OSCP_STORE_BACKOFF_MAX_MS  400

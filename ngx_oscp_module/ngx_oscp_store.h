@@ -48,7 +48,7 @@ struct ngx_oscp_store_s {
     ngx_log_t                    *log;
     ngx_queue_t                   nodes;
     ngx_uint_t                    nnodes;
-    ngx_oscp_route_t             *routes;   /* of each shard, and the last one
+    ngx_oscp_route_t             *routes;   /* of each shard, and one more:
                                                of the configuration */
     ngx_uint_t                    nshards;
     ngx_oscp_redis_step_t         publish;  /* the configuration */
@@ -61,8 +61,8 @@ struct ngx_oscp_store_s {
     ngx_event_t                   search;   /* timer: the next search */
     ngx_event_t                   tend;     /* timer: see to the nodes */
     ngx_msec_t                    searched; /* when the last one began */
-    ngx_uint_t                    paused;   /* until the next one, for a fault */
-    ngx_uint_t                    failed;   /* searches since a node was READY */
+    ngx_uint_t                    paused;   /* till the next one, by a fault */
+    ngx_uint_t                    failed;   /* faults since a node was READY */
 
     /* Called whenever a state may have changed. */
     void                        (*changed)(void *data);
@@ -106,8 +106,8 @@ ngx_oscp_redis_t *ngx_oscp_store_config(const ngx_oscp_store_t *store);
 /*
  * To be told of an error in place of a reply: to EXEC of a shard's transaction,
  * or to another command for `route` (a shard, or conf->shards for the
- * configuration).  NGX_AGAIN: nothing was done, for the keys are elsewhere or on
- * their way; it may be sent again when the state of the route is READY again.
+ * configuration).  NGX_AGAIN: nothing was done, for the keys are elsewhere, or
+ * on their way; it may be sent again when the route's state is READY.
  * NGX_DECLINED: an error like any other.
  */
 ngx_int_t ngx_oscp_store_refused(ngx_oscp_store_t *store,
