@@ -186,6 +186,40 @@ sub forecast {
             @$blocks] }, group => $group, %o);
 }
 
+# samples(LIST): samples as a site's system stores them, in that order, all at
+# once: each a hash of the stream's fields, but `at_ms` for `at`.
+sub samples {
+    my ($self, @samples) = @_;
+
+    while (my @some = splice @samples, 0, 200) {
+        my @argv;
+        for my $one (@some) {
+            my %fields = %$one;
+            my $ms = delete $fields{at_ms};
+            $fields{at} //= at($ms / 1000) if defined $ms;
+            push @argv, 2 * keys %fields, %fields;
+        }
+        $self->redis->command('EVAL', <<'LUA', 1, $self->key('meter'), @argv);
+local i = 1
+while i <= #ARGV do
+  local n = tonumber(ARGV[i])
+  redis.call('XADD', KEYS[1], '*', unpack(ARGV, i + 1, i + n))
+  i = i + n + 1
+end
+LUA
+    }
+    return;
+}
+
+# What waits in the outbox, oldest first, bodies decoded; of one group.
+sub outbox {
+    my ($self, $group) = @_;
+
+    return map { { %$_, body => decode_json($_->{body}) } }
+        grep { !defined $group || ($_->{group} // '') eq $group }
+        $self->redis->stream($self->key('out'));
+}
+
 # Makes the state of a connection what a handshake would have made it, for so
 # many seconds; the worker is started anew for that.  The conn hash is there.
 sub set_online {

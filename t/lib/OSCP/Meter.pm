@@ -101,6 +101,11 @@ sub window {
         : (grep { $_->{state} eq 'missing' } @list) ? 'missing'
         : (grep { !$_->{joined} } @list) ? 'complete' : 'joined';
     return \%sum if $sum{state} ne 'complete';
+    # An export register of the group's exists also while its asset is away.
+    for my $samples (values %{$self->{assets}}) {
+        my ($last) = _around($samples, $end // $start + $self->{length});
+        $sum{export} = 0 if $last && defined $last->{export};
+    }
     for my $one (@list) {
         $sum{import} += $one->{import};
         $sum{export} = ($sum{export} // 0) + $one->{export}

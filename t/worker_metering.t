@@ -1,0 +1,521 @@
+#!/usr/bin/env perl
+#
+# Goal: what meters say becomes windows, each told exactly once and exactly: by
+# registers that are reset, samples that are late, repeated, out of order,
+# contradictory or missing, assets that come and go, export, three kinds of
+# report, and a worker that is killed in between.  What is not known is skipped
+# and said to be; what is wrong is refused and quoted.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use List::Util qw(shuffle);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib "$Bin/lib", "$Bin/cp/lib";
+use CP::Clock qw(time_ms);
+use CP::Schema;
+use OSCP::Direct;
+use OSCP::Meter;
+use OSCP::Process qw(slow wait_for);
+
+use constant {
+    QUARTER => 900_000,
+    WINDOWS => 96,
+};
+
+my $seed = $ENV{OSCP_TEST_SEED} // int time;
+srand $seed;
+note("seed $seed");
+
+my %connections = (
+    vector => { groups => { DEPOT01 => { asset => 'SITE1' }, DEPOT02 => {} } },
+    generic => { profile => 'generic', groups => { DEPOT03 => {} } },
+    registers => { profile => 'generic', groups => { DEPOT04 => {} },
+        measurement_configuration => ['CONTINUOUS'] },
+);
+my %connection_of = (DEPOT01 => 'vector', DEPOT02 => 'vector',
+    DEPOT03 => 'generic', DEPOT04 => 'registers');
+my $direct = OSCP::Direct->start(connections => \%connections,
+    appendfsync => undef);
+my $redis = $direct->redis;
+ok($direct->wait_hash('circuit:incomer-4', { control => 'local' }), 'it runs');
+
+sub wh {
+    my ($mwh) = @_;
+
+    return sprintf '%d.%03d', int $mwh / 1000, $mwh % 1000;
+}
+
+sub sample {
+    my ($group, $asset, %s) = @_;
+
+    return { conn => $connection_of{$group}, group => $group, asset => $asset,
+        at_ms => $s{at}, energy_import_wh => wh($s{import}),
+        defined $s{export} ? (energy_export_wh => wh($s{export})) : (),
+        defined $s{power} ? (power_w => $s{power}) : () };
+}
+
+sub metered {
+    my ($group) = @_;
+
+    return time_ms($direct->hash("group:$connection_of{$group}:$group")
+        ->{metered_until} // '') // 0;
+}
+
+sub pending {
+    return $redis->command('XPENDING', $direct->key('meter'),
+        'oscp-worker')->[0];
+}
+
+# What each window was told to be, by the audit.
+sub windows {
+    my ($group) = @_;
+
+    return grep { ($_->{group} // '') eq $group } $direct->events('window'),
+        $direct->events('window_skipped');
+}
+
+# Samples of one asset over the day, and what goes to the meters in which order.
+sub plant {
+    my ($meter, $group, $asset, $from, $until, $export) = @_;
+    my ($import, $out) = (int rand 5e9, int rand 5e9);
+    my $at = $from;
+    my @sent;
+
+    while ($at < $until) {
+        my %s = (at => $at, import => $import, $export ? (export => $out) : (),
+            rand() < 0.95 ? (power => int(rand 22000)) : ());
+        $meter->add($asset, %s);
+        push @sent, sample($group, $asset, %s);
+        push @sent, sample($group, $asset, %s) if rand() < 0.05;
+        $import += int rand 500_000;
+        $out += int rand 90_000;
+        $import = int rand 1000 if rand() < 0.01;
+        $at += rand() < 0.004 ? 1_000_000 + int rand 3_000_000
+            : rand() < 0.1 ? QUARTER - $at % QUARTER : 1000 + int rand 200_000;
+    }
+    return @sent;
+}
+
+# Out of order, but each within a few places of where it belongs.
+sub stir {
+    my @list = @_;
+
+    return map { shuffle splice @list, 0, 7 } 1 .. @list / 7 + 1;
+}
+
+my $begin = (int(time * 1000 / QUARTER) - WINDOWS - 6) * QUARTER;
+my $end = $begin + WINDOWS * QUARTER;
+my %meter = map { $_ => OSCP::Meter->new(length => QUARTER) }
+    sort keys %connection_of;
+
+subtest 'a day of disturbed samples, by workers that are killed' => sub {
+    $direct->worker->stop;
+    my @all;
+    for my $group (sort keys %meter) {
+        push @all, [stir(plant($meter{$group}, $group, 'CH1', $begin + 1234,
+            $end)), stir(plant($meter{$group}, $group, 'CH2', $begin, $end, 1)),
+            stir(plant($meter{$group}, $group, 'CH3', $begin + 9 * QUARTER + 5,
+            $end - 7 * QUARTER + 9))];
+    }
+    $direct->samples(map { @$_ } @all);
+    my $n = $redis->command('XLEN', $direct->key('meter'));
+    for my $round (1 .. 10) {
+        $direct->worker->restart;
+        sleep slow() * (0.02 + rand 0.06);
+        $direct->worker->kill;
+        note("killed when metered until " . join ' ', map {
+            my $until = metered($_);
+            $until ? ($until - $begin) / QUARTER : '-' } sort keys %meter);
+    }
+    note("$n samples");
+    $direct->worker->restart;
+    # All that is left is one sample of each asset.
+    ok(wait_for(sub { $redis->command('XLEN', $direct->key('meter')) == 12 },
+        30), 'all windows are closed')
+        or diag($redis->command('XLEN', $direct->key('meter')));
+    is(pending(), 12, 'what may still be needed is held');
+    is_deeply([$direct->events('sample_refused')], [], 'nothing is refused');
+};
+
+# The windows that the model gives, as [FROM, UNTIL, STATE].
+sub wanted {
+    my ($meter) = @_;
+    my @want;
+
+    for (my $start = $begin; $start < $end + 3 * QUARTER; $start += QUARTER) {
+        my $state = $meter->window($start)->{state};
+        last if $start >= $end && $state eq 'empty';
+        push @want, [$start, $state];
+    }
+    return @want;
+}
+
+# Windows skipped as one are told one by one.
+sub told {
+    my ($group) = @_;
+    my @told;
+
+    for my $event (windows($group)) {
+        my $data = $event->{data};
+        my ($from, $until) = map { time_ms($_) } @$data{qw(from until)};
+        my $state = $event->{event} eq 'window' ? 'complete'
+            : $data->{why} =~ /joined/ ? 'joined'
+            : $data->{why} eq 'no samples' ? 'empty' : 'missing';
+        for (my $at = $from; $at < $until; $at += QUARTER) {
+            push @told, [$at, $state];
+        }
+    }
+    return sort { $a->[0] <=> $b->[0] } @told;
+}
+
+sub kwh {
+    my ($value) = @_;
+
+    return sprintf '%.0f', $value * 1e6;
+}
+
+sub check_energy {
+    my ($e, $start, $want, $name) = @_;
+    my $net = defined $want->{export};
+
+    is(kwh($e->{value}), $want->{import} - ($want->{export} // 0), "$name: Wh");
+    is("@$e{qw(direction unit phase)}", ($net ? 'NET' : 'IMPORT') . ' KWH ALL',
+        "$name: what it is");
+    is($e->{measure_time}, OSCP::Direct::at(($start + QUARTER) / 1000),
+        "$name: its end");
+    is($e->{initial_measure_time}, OSCP::Direct::at($start / 1000),
+        "$name: its start");
+    return;
+}
+
+sub check_power {
+    my ($p, $start, $want, $name) = @_;
+
+    is($p ? sprintf('%.0f', $p->{value} * 1000) : undef, $want, "$name: power");
+    is("$p->{unit} $p->{measure_time}", 'KW '
+        . OSCP::Direct::at(($start + QUARTER) / 1000), "$name: at its end")
+        if $p;
+    return;
+}
+
+my %out;
+push @{$out{$_->{group}}}, $_ for $direct->outbox;
+
+for my $group (sort keys %meter) {
+    subtest "$group: each window once, in order, exactly" => sub {
+        my @want = wanted($meter{$group});
+        is_deeply([told($group)], \@want, 'each window is told once');
+        my %count;
+        $count{$_->[1]}++ for @want;
+        note(join ' ', map { "$_ $count{$_}" } sort keys %count);
+        cmp_ok($count{complete}, '>', 5, 'there are some to look at');
+        my @sent = @{$out{$group} // []};
+        my $profile = $connections{$connection_of{$group}}{profile}
+            // 'vector';
+        my $asked = $connection_of{$group} ne 'registers';
+        is_deeply([map { CP::Schema::check($_->{msg}, $_->{body}, { profile =>
+            $profile, intermittent => $asked }) } @sent], [], 'all are valid');
+        my %ids = map { $_->{req} => 1 } @sent;
+        is(scalar keys %ids, scalar @sent, 'each with an id of its own');
+        my @ids = map { my $m = $_->{data}{messages};
+            map { $m->{$_} // () } qw(update_group_measurements
+            update_asset_measurements) } grep { $_->{event} eq 'window' }
+            windows($group);
+        is_deeply([map { $_->{req} } @sent], \@ids, 'the audit names them');
+        check_messages($group, \@sent, grep { $_->[1] eq 'complete' } @want);
+    };
+}
+
+sub check_messages {
+    my ($group, $sent, @windows) = @_;
+    my $connection = $connection_of{$group};
+
+    is(scalar @$sent, @windows * ($connection eq 'vector' ? 1 : 2),
+        'nothing else is sent');
+    for my $window (@windows) {
+        my $start = $window->[0];
+        my $want = $meter{$group}->window($start);
+        my $name = OSCP::Direct::at($start / 1000);
+        if ($connection eq 'registers') {
+            check_registers(shift @$sent, shift @$sent, $start, $want, $group);
+            next;
+        }
+        check_energy((shift @$sent)->{body}{measurements}[0], $start, $want,
+            "$name: group") if $connection ne 'vector';
+        my $body = (shift @$sent)->{body};
+        my @assets = @{$body->{measurements}};
+        if ($connection eq 'vector') {
+            is(join(' ', map { $_->{asset_id} } @assets),
+                $group eq 'DEPOT01' ? 'SITE1' : $group, 'the one asset');
+            check_energy($assets[0]{energy_measurement}, $start, $want, $name);
+            check_power($assets[0]{instantaneous_measurement}, $start,
+                $want->{power}, $name);
+            next;
+        }
+        is(join(' ', sort map { $_->{asset_id} } @assets),
+            join(' ', sort keys %{$want->{assets}}), "$name: who was there");
+        for my $asset (@assets) {
+            my $one = $want->{assets}{$asset->{asset_id}};
+            check_energy($asset->{energy_measurement}, $start, $one,
+                "$name: $asset->{asset_id}");
+            check_power($asset->{instantaneous_measurement}, $start,
+                $one->{power}, "$name: $asset->{asset_id}");
+        }
+    }
+    return;
+}
+
+# CONTINUOUS: the registers, whose differences are the energies where no reset
+# lies between.
+sub check_registers {
+    my ($of_group, $of_assets, $start, $want, $group) = @_;
+    my $name = OSCP::Direct::at($start / 1000);
+    my %seen;
+
+    for my $asset (@{$of_assets->{body}{measurements}}) {
+        my ($id, $e) = @$asset{qw(asset_id energy_measurement)};
+        $seen{$id}++;
+        ok(!exists $e->{initial_measure_time}, "$name: $id: not from a start");
+        my ($exact) = grep { $_->{at} == $start + QUARTER }
+            @{$meter{$group}{assets}{$id}};
+        is(kwh($e->{value}), $exact->{import} - ($exact->{export} // 0),
+            "$name: $id: the register itself") if $exact;
+    }
+    is(join(' ', sort keys %seen), join(' ', sort keys %{$want->{assets}}),
+        "$name: who was there");
+    my $e = $of_group->{body}{measurements}[0];
+    ok(!exists $e->{initial_measure_time} && $e->{unit} eq 'KWH'
+        && $e->{direction} eq 'NET', "$name: the group's sum");
+    return;
+}
+
+subtest 'a wrong sample is refused, quoted, and stops nothing' => sub {
+    my $now = int(time * 1000);
+    my $good = sample('DEPOT02', 'CH9', at => $now - 1000, import => 5000,
+        power => 100);
+    my @wrong = (
+        [{ at => 'yesterday' }, qr/^at must be an RFC 3339/],
+        [{ at => '2026-11-23 00:00:00' }, qr/^at must be an RFC 3339/],
+        [{ at_ms => $now + 90_000 * slow() }, qr/^at must not be more than a m/],
+        [{ at_ms => $now - 8 * 86_400_000 }, qr/^at must not be .* 7 days ago/],
+        [{ at_ms => $begin + 5 }, qr/^too late/],
+        map({ [{ energy_import_wh => $_ }, qr/^energy_import_wh must be/] }
+            'abc', '-1', '', '1e3', '1000000000000.5'),
+        [{ energy_export_wh => '-5' }, qr/^energy_export_wh must be/],
+        map({ [{ power_w => $_ }, qr/^power_w must be/] } 'lots', '2e12'),
+        map({ [{ asset => $_ }, qr/^asset must be/] } '', 'a b', 'x' x 65,
+            "\xff\xfe", '"'),
+        [{ group => 'NOWHERE' }, qr/^group must be one/],
+        [{ conn => 'nobody' }, qr/^conn must be a configured/],
+        [{ energy_import_wh => '6' }, qr/says otherwise/],
+        [{ power_w => "1\0002" }, qr/NUL/],
+        [{ asset => 'z' x 5000 }, qr/^asset must be/],
+    );
+    my $was = pending();
+    $direct->samples($good, map({ my %s = (%$good, %{$_->[0]});
+        delete $s{at_ms} if defined $s{at}; \%s } @wrong), $good,
+        sample('DEPOT02', 'CH9', at => $now, import => 5001));
+    ok(wait_for(sub { pending() == $was + 2 }, 10), 'the good ones are held');
+    my @refused = $direct->events('sample_refused');
+    is(scalar @refused, scalar @wrong, 'each wrong one has its event');
+    for my $i (0 .. $#wrong) {
+        my ($changed, $why) = @{$wrong[$i]};
+        my $data = $refused[$i]{data};
+        like($data->{why}, $why, "$i: $data->{why}");
+        my ($field) = grep { $_ ne 'at_ms' } keys %$changed;
+        is($data->{sample}{$field} // '', substr($changed->{$field}, 0, 128)
+            =~ s/\0.*//sr, "$i: quoted")
+            if $field && $changed->{$field} !~ /[^\0-\x7e]/;
+        is($data->{sample}{energy_import_wh} // '',
+            $changed->{energy_import_wh} // '5.000', "$i: with all the rest");
+    }
+    is($redis->command('XLEN', $direct->key('meter')), pending(),
+        'what is refused is settled, a repeat silently');
+};
+
+# Applies a changed configuration.
+sub configure {
+    my ($change) = @_;
+
+    $change->();
+    return ok($direct->wait_applied($direct->publish(%connections)), 'applied');
+}
+
+sub skipped {
+    my ($group) = @_;
+
+    return map { "$_->{data}{windows} $_->{data}{why}" }
+        grep { $_->{group} eq $group } $direct->events('window_skipped');
+}
+
+# The windows of a group by the audit, as [FROM, UNTIL, EVENT] in ms.
+sub spans {
+    my ($group) = @_;
+
+    return sort { $a->[0] <=> $b->[0] }
+        map { [map({ time_ms($_) } @{$_->{data}}{qw(from until)}), $_] }
+        windows($group);
+}
+
+subtest 'hours without samples are one event' => sub {
+    my $meter = OSCP::Meter->new(length => QUARTER);
+    my @sent;
+    configure(sub { $connections{vector}{groups}{DEPOT05} = {} });
+    $connection_of{DEPOT05} = 'vector';
+    for my $window (0 .. 3, 90 .. 93) {
+        for my $minute (1, 6, 11) {
+            my %s = (at => $begin + $window * QUARTER + $minute * 60_000,
+                import => 1000 * ($window * 15 + $minute));
+            $meter->add('CH1', %s);
+            push @sent, sample('DEPOT05', 'CH1', %s);
+        }
+    }
+    $direct->worker->stop;
+    $direct->samples(@sent);
+    $direct->worker->restart;
+    ok(wait_for(sub { metered('DEPOT05') >= $begin + 95 * QUARTER }, 10),
+        'all windows are done with');
+    is_deeply([skipped('DEPOT05')], ['1 too little data: all assets only '
+        . 'joined', ('1 too little data') x 2, '85 no samples',
+        ('1 too little data') x 3], 'the gap is one event');
+    is_deeply([map { $_->{data}{import_wh} * 1000 } grep {
+        $_->{event} eq 'window' } windows('DEPOT05')],
+        [map { $meter->window($begin + $_ * QUARTER)->{import} } 1, 2, 91, 92],
+        'the rest is told');
+};
+
+subtest 'an asset without samples for seven days is forgotten' => sub {
+    my $was = pending();
+    $direct->samples(sample('DEPOT05', 'OLD', import => 77_000,
+        at => int(time * 1000) - 7 * 86_400_000 + 800));
+    ok(wait_for(sub { scalar $direct->events('sample_refused') }, 10),
+        'behind closed windows it is too late');
+    configure(sub { $connections{vector}{groups}{DEPOT06} = {} });
+    $connection_of{DEPOT06} = 'vector';
+    $direct->samples(sample('DEPOT06', 'OLD', import => 77_000,
+        at => int(time * 1000) - 7 * 86_400_000 + 800 * slow()));
+    ok(wait_for(sub { $direct->events('asset_gone') }, 10), 'told');
+    my ($gone) = $direct->events('asset_gone');
+    is($gone->{data}{asset}, 'OLD', 'which');
+    is($gone->{data}{energy_import_wh}, 77, 'and its last register');
+    ok(wait_for(sub { pending() == $was }, 5), 'its sample is settled');
+};
+
+# From here on in real time, with windows of a second.
+my $quick = OSCP::Meter->new(length => 1000);
+my %register;
+
+# Sends samples for so many seconds.
+sub play {
+    my ($seconds, @assets) = @_;
+    my $until = time + $seconds;
+
+    while (time < $until) {
+        for my $asset (@assets) {
+            my %s = (at => int(time * 1000), power => 1000,
+                import => $register{$asset} += 1 + int rand 100_000);
+            $direct->samples(sample('DEPOT07', $asset, %s));
+            $quick->add($asset, %s);
+        }
+        sleep 0.2;
+    }
+    return;
+}
+
+subtest 'windows as they end' => sub {
+    $connection_of{DEPOT07} = 'quick';
+    configure(sub { $connections{quick} = { groups => { DEPOT07 => {} },
+        measurement_window_ms => 1000, measurement_grace_ms => 200 } });
+    play(1.5, 'CH1', 'CH2');
+    my $late = { %{sample('DEPOT07', 'CH1', at => int(time * 1000) - 1200,
+        import => 1)}, energy_import_wh => '0.5' };
+    ok(wait_for(sub { metered('DEPOT07') > time_ms(OSCP::Direct::at(
+        $late->{at_ms} / 1000)) }, 5), 'a window is closed');
+    my $refused = () = $direct->events('sample_refused');
+    $direct->samples($late);
+    ok(wait_for(sub { $direct->events('sample_refused') == $refused + 1 }, 5),
+        'what comes for it now is too late');
+    play(0.4, 'CH1', 'CH2');
+    $direct->worker->kill;
+    play(1.4, 'CH1', 'CH2');
+    $direct->worker->restart;
+    play(0.8, 'CH1', 'CH2');
+    # CH2 goes: its last window cannot be told; then CH1 alone is the group.
+    my $went = int time * 1000;
+    ok(wait_for(sub { play(0.2, 'CH1'); metered('DEPOT07') >= $went + 2000 },
+        10), 'and it goes on');
+    my @spans = spans('DEPOT07');
+    my $told = () = grep { $_->[2]{event} eq 'window' } @spans;
+    cmp_ok($told, '>=', 3, "$told windows");
+    is_deeply([map { $spans[$_][0] == $spans[$_ - 1][1] ? () : $_ }
+        1 .. $#spans], [], 'one behind the other');
+    my @bad = grep { my ($from, $until, $event) = @$_;
+        my $want = $quick->window($from, $until);
+        ($event->{event} eq 'window') != ($want->{state} eq 'complete')
+        || $event->{event} eq 'window' && sprintf('%.0f',
+            1000 * $event->{data}{import_wh}) != $want->{import} } @spans;
+    is_deeply(\@bad, [], 'each exactly') or diag(explain($quick));
+    my ($gone) = grep { $_->{group} eq 'DEPOT07'
+        && ($_->{data}{asset} // '') eq 'CH2' }
+        $direct->events('window_skipped');
+    ok($gone, 'a window is skipped when an asset goes, which is named');
+    my $group = $direct->hash('group:quick:DEPOT07');
+    is($group->{metered_until}, OSCP::Direct::at($spans[-1][1] / 1000),
+        'the group says how far it is metered')
+        if $spans[-1][1] == metered('DEPOT07');
+    like($group->{window_import_wh} // '', qr/^[\d.]+$/, 'and the last window');
+};
+
+subtest 'another window, out of service, gone' => sub {
+    my $n = () = spans('DEPOT07');
+    configure(sub { $connections{quick}{measurement_window_ms} = 2000 });
+    $quick->{length} = 2000;
+    my $last = metered('DEPOT07');
+    ok(wait_for(sub { play(0.2, 'CH1'); metered('DEPOT07') >= $last + 2000 },
+        15), 'it goes on');
+    my @spans = grep { $_->[0] >= $last } spans('DEPOT07');
+    is($spans[0][0], $last, 'where it was');
+    is_deeply([grep { $_->[1] % 2000 } @spans], [], 'on the new grid');
+
+    my $id = $redis->command('XADD', $direct->key('cmd'), '*', op => 'disable',
+        conn => 'quick', by => 'ann');
+    ok(wait_for(sub { grep { ($_->{cmd} // '') eq $id }
+        $direct->events('command') }, 5), 'disabled');
+    my $out = () = $direct->outbox('DEPOT07');
+    ok(wait_for(sub { play(0.3, 'CH1'); grep { /connection is disabled/ }
+        skipped('DEPOT07') }, 10), 'its windows are skipped');
+    is(scalar $direct->outbox('DEPOT07'), $out, 'nothing is sent');
+
+    cmp_ok(pending(), '>', 13, 'it holds samples');
+    configure(sub { delete $connections{quick} });
+    ok(wait_for(sub { my ($held) = grep { $_->[0] =~ /./ } [pending()];
+        $held->[0] == 12 + 2 + 1 }, 10), 'which are settled with it')
+        or diag(pending());
+};
+
+subtest 'a peer that wants no measurements' => sub {
+    $direct->worker->stop;
+    $redis->command('HDEL', $direct->key('conn:generic'),
+        'measurement_configuration');
+    $redis->command('HSET', $direct->key('conn:generic'), handshake_at =>
+        OSCP::Direct::at(time));
+    my $start = $begin + 98 * QUARTER;
+    my $out = () = $direct->outbox('DEPOT03');
+    $direct->samples(map { sample('DEPOT03', 'NEW', at => $start + $_ * 60_000,
+        import => 1000 * $_) } 0 .. 20);
+    $direct->worker->restart;
+    my $window;
+    ok(wait_for(sub { ($window) = grep { time_ms($_->{data}{from}) == $start }
+        windows('DEPOT03') }, 10), 'the window is closed');
+    is($window->{data}{import_wh}, 15, 'with its energy');
+    like($window->{data}{why}, qr/wants no measurements/, 'and the reason');
+    is_deeply($window->{data}{messages}, {}, 'why nothing is sent');
+    is(scalar $direct->outbox('DEPOT03'), $out, 'nor is');
+};
+
+$direct->finish;
+done_testing();
