@@ -8,6 +8,7 @@
 
 #include "access.h"
 #include "oscp_key.h"
+#include "tls.h"
 
 
 #define ACCESS_REDIS_DEFAULT   "127.0.0.1:6379"
@@ -35,12 +36,14 @@ static access_setter  access_set_prefix;
 static const struct worker_access_option
     access_options[WORKER_ACCESS_OPTIONS] =
 {
-    { "redis", "ADDRESS", "unix:/PATH, HOST[:PORT] or [IPv6]:PORT; default: "
+    { "redis", "ADDRESS", "unix:/PATH, HOST[:PORT], [IPv6]:PORT, "
+      "sentinel:NAME@HOST:PORT,… or cluster:HOST:PORT,…; default: "
       "$OSCP_REDIS, else " ACCESS_REDIS_DEFAULT },
     { "redis-user", "NAME", "the Redis user" },
     { "redis-password-file", "FILE", "its password; read again on SIGHUP" },
     { "redis-db", "N", "the Redis database; default 0" },
-    { "redis-tls-ca", "FILE", "TLS to Redis (not in this build)" },
+    { "redis-tls-ca", "FILE", "TLS to Redis, by certificates of this CA; read "
+      "again on SIGHUP" },
     { "prefix", "PREFIX", "what every key begins with; default "
       OSCP_PREFIX_DEFAULT },
 };
@@ -71,16 +74,6 @@ access_set_redis(struct worker_access *a, const struct access_given *g)
     {
         fprintf(stderr, "%s: --%s %s: %s\n", g->program, g->name, g->value,
                 err.text);
-        return -1;
-    }
-
-    if (a->address.kind == OSCP_ADDRESS_SENTINEL
-        || a->address.kind == OSCP_ADDRESS_CLUSTER)
-    {
-        fprintf(stderr, "%s: --%s %s: %s is not supported by this version\n",
-                g->program, g->name, g->value,
-                a->address.kind == OSCP_ADDRESS_CLUSTER ? "Cluster"
-                                                        : "Sentinel");
         return -1;
     }
 
@@ -137,12 +130,19 @@ access_set_db(struct worker_access *a, const struct access_given *g)
 static int
 access_set_tls_ca(struct worker_access *a, const struct access_given *g)
 {
-    (void) a;
+    if (*g->value == '\0') {
+        return access_wrong(g, "a file");
+    }
 
-    fprintf(stderr, "%s: --%s %s: this build has no TLS for Redis\n",
-            g->program, g->name, g->value);
+    if (!worker_tls_available()) {
+        fprintf(stderr, "%s: --%s %s: this build has no TLS for Redis: hiredis "
+                "was built without it\n", g->program, g->name, g->value);
+        return -1;
+    }
 
-    return -1;
+    a->tls_ca = g->value;
+
+    return 0;
 }
 
 
@@ -186,6 +186,31 @@ worker_access_set(struct worker_access *a, const char *program, unsigned i,
 }
 
 
+/* What does not go together. */
+static int
+access_check(const struct worker_access *a, const char *program)
+{
+    const char  *wrong = NULL;
+
+    if (a->user != NULL && a->password_file == NULL) {
+        wrong = "--redis-user needs --redis-password-file";
+
+    } else if (a->db > 0 && a->address.kind == OSCP_ADDRESS_CLUSTER) {
+        wrong = "--redis-db: a cluster has the database 0 only";
+
+    } else if (a->tls_ca != NULL && a->address.kind == OSCP_ADDRESS_UNIX) {
+        wrong = "--redis-tls-ca: a unix socket has no TLS";
+    }
+
+    if (wrong != NULL) {
+        fprintf(stderr, "%s: %s\n", program, wrong);
+        return -1;
+    }
+
+    return 0;
+}
+
+
 int
 worker_access_finish(struct worker_access *a, const char *program)
 {
@@ -202,11 +227,5 @@ worker_access_finish(struct worker_access *a, const char *program)
         }
     }
 
-    if (a->user != NULL && a->password_file == NULL) {
-        fprintf(stderr, "%s: --redis-user needs --redis-password-file\n",
-                program);
-        return -1;
-    }
-
-    return 0;
+    return access_check(a, program);
 }

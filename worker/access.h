@@ -16,6 +16,7 @@ struct worker_access {
     const char      *password_file;    /* never the password itself: that would
                                           stand in the process list */
     unsigned         db;
+    const char      *tls_ca;           /* a file; NULL: no TLS */
     const char      *prefix;
 };
 

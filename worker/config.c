@@ -366,7 +366,8 @@ worker_config_create(struct event_base *base,
     TAILQ_INIT(&config->next);
     TAILQ_INIT(&config->served);
 
-    config->redis = worker_redis_create(base, conf, &use, config);
+    config->redis = worker_redis_create(base, conf, &use, config->key,
+                                        config);
     config->timer = evtimer_new(base, callback_timer, config);
 
     if (config->redis == NULL || config->timer == NULL) {

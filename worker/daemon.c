@@ -71,6 +71,30 @@ daemon_password(struct worker_daemon *d)
 }
 
 
+/* Connections that stand keep what they began with. */
+static int
+daemon_tls(struct worker_daemon *d)
+{
+    char                why[WORKER_LINK_WHY_SIZE];
+    struct worker_tls  *tls;
+
+    if (d->options->access.tls_ca == NULL) {
+        return 0;
+    }
+
+    tls = worker_tls_create(d->options->access.tls_ca, why, sizeof(why));
+    if (tls == NULL) {
+        worker_log(WORKER_LOG_ERROR, NULL, "TLS to Redis: %s", why);
+        return -1;
+    }
+
+    worker_tls_free(d->redis.tls);
+    d->redis.tls = tls;
+
+    return 0;
+}
+
+
 /*
  * Names are resolved inside the loop.  A machine without a name server still
  * has its hosts file.
@@ -150,6 +174,7 @@ worker_daemon_reload(struct worker_daemon *d)
     worker_log(WORKER_LOG_INFO, NULL, "secret files are read again");
 
     daemon_password(d);
+    daemon_tls(d);
 
     for (unsigned i = 0; i < OSCP_SHARDS_MAX; i++) {
         if (d->shards[i] != NULL) {
@@ -186,7 +211,7 @@ daemon_setup(struct worker_daemon *d)
 {
     char  key[OSCP_KEY_SIZE];
 
-    if (daemon_password(d) == -1) {
+    if (daemon_password(d) == -1 || daemon_tls(d) == -1) {
         return -1;
     }
 
@@ -269,6 +294,7 @@ worker_daemon_free(struct worker_daemon *d)
         evdns_base_free(d->redis.dns, 0);
     }
 
+    worker_tls_free(d->redis.tls);
     daemon_wipe(d->password);
     free(d);
 }

@@ -6,22 +6,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "buffer.h"
+#include "clock.h"
+#include "locate.h"
+#include "oscpctl_dial.h"
 #include "oscpctl_out.h"
 #include "oscpctl_store.h"
-#include "redis.h"
 
 
-#define STORE_CONNECT_S    5        /* for a connection */
-#define STORE_ANSWER_S     20       /* for an answer, blocking aside */
 #define STORE_WORDS_MAX    1024     /* words of a command */
+#define STORE_AGAIN_MS     10000    /* how long a master, or a slot's node, is
+                                       waited for: a failover takes that long */
+#define STORE_PAUSE_MS     100      /* between two tries */
 
 
 struct worker_ctl_store {
     const struct worker_access  *access;
-    redisContext                *redis;
+    struct worker_ctl_dial      *dial;
+    redisContext                *redis;     /* of the question under way */
+    char                         why[WORKER_CTL_DIAL_WHY_SIZE];
+    unsigned                     again:1;   /* what failed may be tried again */
 };
+
+/* A question: one command, or the hashes of `keys`. */
+struct store_question {
+    int                  argc;
+    const char *const   *argv;
+    char               (*keys)[OSCP_KEY_SIZE];
+    size_t               n;
+};
+
+typedef redisReply *store_ask(struct worker_ctl_store *store,
+    const struct store_question *q);
 
 
 static void
@@ -31,9 +49,17 @@ store_tell(const struct worker_ctl_store *store, const char *what)
 }
 
 
-/* The next reply that is owed; NULL on failure and on an error (told). */
+static void
+store_failed(struct worker_ctl_store *store, const char *why, int again)
+{
+    snprintf(store->why, sizeof(store->why), "%s", why);
+    store->again = again && worker_locate_needed(&store->access->address);
+}
+
+
+/* The next reply that is owed; NULL on failure and on an error. */
 static redisReply *
-store_reply(struct worker_ctl_store *store)
+store_reply(struct worker_ctl_store *store, int harmless)
 {
     void        *data = NULL;
     redisReply  *reply;
@@ -41,15 +67,15 @@ store_reply(struct worker_ctl_store *store)
     errno = 0;
 
     if (redisGetReply(store->redis, &data) != REDIS_OK || data == NULL) {
-        store_tell(store, errno == EAGAIN ? "no answer"
-                                          : store->redis->errstr);
+        store_failed(store, errno == EAGAIN ? "no answer"
+                                            : store->redis->errstr, harmless);
         return NULL;
     }
 
     reply = data;
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        store_tell(store, reply->str);
+        store_failed(store, reply->str, worker_locate_elsewhere(reply->str));
         freeReplyObject(reply);
         return NULL;
     }
@@ -65,7 +91,7 @@ store_append(struct worker_ctl_store *store, int argc, const char *const *argv)
     const char  *words[STORE_WORDS_MAX];
 
     if (argc > STORE_WORDS_MAX) {
-        store_tell(store, "command too long");
+        store_failed(store, "command too long", 0);
         return -1;
     }
 
@@ -73,7 +99,7 @@ store_append(struct worker_ctl_store *store, int argc, const char *const *argv)
     memcpy(words, argv, (size_t) argc * sizeof(*words));
 
     if (redisAppendCommandArgv(store->redis, argc, words, NULL) != REDIS_OK) {
-        store_tell(store, store->redis->errstr);
+        store_failed(store, store->redis->errstr, 0);
         return -1;
     }
 
@@ -81,87 +107,99 @@ store_append(struct worker_ctl_store *store, int argc, const char *const *argv)
 }
 
 
+static int
+store_dial(struct worker_ctl_store *store, const char *key)
+{
+    store->redis = worker_ctl_dial_key(store->dial, key, store->why);
+    store->again = worker_locate_needed(&store->access->address)
+                   && !worker_ctl_dial_final(store->dial);
+
+    return store->redis != NULL ? 0 : -1;
+}
+
+
+/*
+ * Asks; and where servers come and go, asks again for a while, as long as it is
+ * certain that what was asked has not happened, or does no harm to happen
+ * twice.  NULL on failure (told).
+ */
+static redisReply *
+store_answer(struct worker_ctl_store *store, store_ask *ask,
+    const struct store_question *q)
+{
+    int64_t          end = worker_clock_boot() + STORE_AGAIN_MS;
+    redisReply      *reply;
+    struct timespec  pause = { .tv_nsec = STORE_PAUSE_MS * 1000000L };
+
+    for ( ;; ) {
+        reply = ask(store, q);
+        if (reply != NULL) {
+            return reply;
+        }
+
+        /* replies may still be owed on this connection */
+        worker_ctl_dial_reset(store->dial);
+
+        if (!store->again || worker_clock_boot() >= end) {
+            store_tell(store, store->why);
+            return NULL;
+        }
+
+        nanosleep(&pause, NULL);
+    }
+}
+
+
+/* The key of a command: behind STREAMS, or right behind the command's name. */
+static const char *
+store_key(const struct store_question *q)
+{
+    for (int i = 1; i + 1 < q->argc; i++) {
+        if (strcmp(q->argv[0], "XREAD") == 0
+            && strcmp(q->argv[i], "STREAMS") == 0)
+        {
+            return q->argv[i + 1];
+        }
+    }
+
+    return q->argc > 1 ? q->argv[1] : "";
+}
+
+
+static redisReply *
+store_ask_command(struct worker_ctl_store *store,
+    const struct store_question *q)
+{
+    if (store_dial(store, store_key(q)) == -1
+        || store_append(store, q->argc, q->argv) == -1)
+    {
+        return NULL;
+    }
+
+    return store_reply(store, strcmp(q->argv[0], "XADD") != 0);
+}
+
+
 redisReply *
 worker_ctl_store_command(struct worker_ctl_store *store, int argc,
     const char *const *argv)
 {
-    return store_append(store, argc, argv) == 0 ? store_reply(store) : NULL;
+    struct store_question  q = { .argc = argc, .argv = argv };
+
+    return store_answer(store, store_ask_command, &q);
 }
 
 
-static int
-store_done(struct worker_ctl_store *store, int argc, const char *const *argv)
+int
+worker_ctl_store_parted(const struct worker_ctl_store *store)
 {
-    redisReply  *reply = worker_ctl_store_command(store, argc, argv);
-
-    freeReplyObject(reply);
-
-    return reply != NULL ? 0 : -1;
-}
-
-
-static redisContext *
-store_dial(const struct worker_ctl_store *store)
-{
-    redisContext          *redis;
-    const oscp_address_t  *a = &store->access->address;
-    const struct timeval   patience = { .tv_sec = STORE_CONNECT_S };
-    const struct timeval   answer = { .tv_sec = STORE_ANSWER_S };
-
-    redis = a->kind == OSCP_ADDRESS_UNIX
-            ? redisConnectUnixWithTimeout(a->path, patience)
-            : redisConnectWithTimeout(a->hosts[0].host,
-                                      (int) a->hosts[0].port, patience);
-
-    if (redis == NULL) {
-        store_tell(store, "no memory");
-        return NULL;
-    }
-
-    if (redis->err || redisSetTimeout(redis, answer) != REDIS_OK) {
-        store_tell(store, redis->errstr);
-        redisFree(redis);
-        return NULL;
-    }
-
-    return redis;
-}
-
-
-static int
-store_authenticate(struct worker_ctl_store *store)
-{
-    int          rc;
-    char        *password;
-    const char  *file = store->access->password_file;
-    const char  *argv[] = { "AUTH", store->access->user ? store->access->user
-                                                        : "default", NULL };
-
-    if (file == NULL) {
-        return 0;
-    }
-
-    password = worker_redis_password(file);
-    if (password == NULL) {
-        worker_ctl_out_error("password file %s: %s", file, strerror(errno));
-        return -1;
-    }
-
-    argv[2] = password;
-    rc = store_done(store, 3, argv);
-
-    explicit_bzero(password, strlen(password));
-    free(password);
-
-    return rc;
+    return store->access->address.kind == OSCP_ADDRESS_CLUSTER;
 }
 
 
 struct worker_ctl_store *
 worker_ctl_store_open(const struct worker_access *access)
 {
-    char                      db[16];
-    const char               *argv[] = { "SELECT", db };
     struct worker_ctl_store  *store;
 
     store = calloc(1, sizeof(*store));
@@ -171,15 +209,10 @@ worker_ctl_store_open(const struct worker_access *access)
     }
 
     store->access = access;
-    store->redis = store_dial(store);
+    store->dial = worker_ctl_dial_create(access, store->why);
 
-    if (store->redis == NULL || store_authenticate(store) == -1) {
-        worker_ctl_store_close(store);
-        return NULL;
-    }
-
-    snprintf(db, sizeof(db), "%u", access->db);
-    if (access->db > 0 && store_done(store, 2, argv) == -1) {
+    if (store->dial == NULL) {
+        worker_ctl_out_error("%s", store->why);
         worker_ctl_store_close(store);
         return NULL;
     }
@@ -191,15 +224,10 @@ worker_ctl_store_open(const struct worker_access *access)
 void
 worker_ctl_store_close(struct worker_ctl_store *store)
 {
-    if (store == NULL) {
-        return;
+    if (store != NULL) {
+        worker_ctl_dial_free(store->dial);
+        free(store);
     }
-
-    if (store->redis != NULL) {
-        redisFree(store->redis);
-    }
-
-    free(store);
 }
 
 
@@ -226,20 +254,23 @@ store_check(struct worker_ctl_store *store, const redisReply *reply,
 }
 
 
-redisReply *
-worker_ctl_store_hashes(struct worker_ctl_store *store,
-    char (*keys)[OSCP_KEY_SIZE], size_t n)
+/* All keys are of one shard, and so on one server. */
+static redisReply *
+store_ask_hashes(struct worker_ctl_store *store,
+    const struct store_question *q)
 {
     redisReply  *reply = NULL;
     const char  *multi[] = { "MULTI" }, *exec[] = { "EXEC" };
     const char  *argv[] = { "HGETALL", NULL };
 
-    if (store_append(store, 1, multi) == -1) {
+    if (store_dial(store, q->keys[0]) == -1
+        || store_append(store, 1, multi) == -1)
+    {
         return NULL;
     }
 
-    for (size_t i = 0; i < n; i++) {
-        argv[1] = keys[i];
+    for (size_t i = 0; i < q->n; i++) {
+        argv[1] = q->keys[i];
         if (store_append(store, 2, argv) == -1) {
             return NULL;
         }
@@ -250,15 +281,28 @@ worker_ctl_store_hashes(struct worker_ctl_store *store,
     }
 
     /* an OK, a QUEUED for each, and all of it */
-    for (size_t i = 0; i < n + 2; i++) {
+    for (size_t i = 0; i < q->n + 2; i++) {
         freeReplyObject(reply);
-        reply = store_reply(store);
+        reply = store_reply(store, 1);
         if (reply == NULL) {
             return NULL;
         }
     }
 
-    if (store_check(store, reply, keys, n) == -1) {
+    return reply;
+}
+
+
+redisReply *
+worker_ctl_store_hashes(struct worker_ctl_store *store,
+    char (*keys)[OSCP_KEY_SIZE], size_t n)
+{
+    redisReply             *reply;
+    struct store_question   q = { .keys = keys, .n = n };
+
+    reply = store_answer(store, store_ask_hashes, &q);
+
+    if (reply != NULL && store_check(store, reply, keys, n) == -1) {
         freeReplyObject(reply);
         return NULL;
     }

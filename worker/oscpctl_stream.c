@@ -4,12 +4,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "oscpctl_out.h"
 #include "oscpctl_stream.h"
 
 
 #define STREAM_BLOCK_MS   1000    /* longest block in one command */
+#define STREAM_POLL_MS    100     /* before servers are asked again */
 
 
 static redisReply *
@@ -58,26 +60,27 @@ worker_ctl_stream_read_back(struct worker_ctl_store *store, const char *key,
 }
 
 
-/* One command blocks for a second at most, far below the answer's timeout. */
-redisReply *
-worker_ctl_stream_wait(struct worker_ctl_store *store,
-    char (*keys)[OSCP_KEY_SIZE], char (*ids)[WORKER_CTL_STREAM_ID_SIZE],
-    size_t n, int64_t wait_ms)
+/* XREAD; 0 ms: does not wait. */
+static redisReply *
+stream_xread(struct worker_ctl_store *store, char (*keys)[OSCP_KEY_SIZE],
+    char (*ids)[WORKER_CTL_STREAM_ID_SIZE], size_t n, int64_t wait_ms)
 {
     int          argc = 0;
     char         block[24], count[16];
     const char  *argv[6 + 2 * OSCP_SHARDS_MAX];
 
-    wait_ms = wait_ms < 1 ? 1 : wait_ms;
-    wait_ms = wait_ms > STREAM_BLOCK_MS ? STREAM_BLOCK_MS : wait_ms;
     snprintf(block, sizeof(block), "%lld", (long long) wait_ms);
     snprintf(count, sizeof(count), "%d", WORKER_CTL_STREAM_PIECE);
 
     argv[argc++] = "XREAD";
     argv[argc++] = "COUNT";
     argv[argc++] = count;
-    argv[argc++] = "BLOCK";
-    argv[argc++] = block;
+
+    if (wait_ms > 0) {
+        argv[argc++] = "BLOCK";
+        argv[argc++] = block;
+    }
+
     argv[argc++] = "STREAMS";
 
     for (size_t i = 0; i < n && i < OSCP_SHARDS_MAX; i++) {
@@ -86,6 +89,46 @@ worker_ctl_stream_wait(struct worker_ctl_store *store,
     }
 
     return worker_ctl_store_command(store, argc + 2 * (int) n, argv);
+}
+
+
+/* No command waits at several servers: each is asked, then there is a pause. */
+static redisReply *
+stream_poll(struct worker_ctl_store *store, char (*keys)[OSCP_KEY_SIZE],
+    char (*ids)[WORKER_CTL_STREAM_ID_SIZE], size_t n)
+{
+    redisReply       *reply = NULL;
+    struct timespec   pause = { .tv_nsec = STREAM_POLL_MS * 1000000L };
+
+    nanosleep(&pause, NULL);
+
+    for (size_t i = 0; i < n; i++) {
+        reply = stream_xread(store, &keys[i], &ids[i], 1, 0);
+        if (reply == NULL || reply->type == REDIS_REPLY_ARRAY || i + 1 == n) {
+            break;
+        }
+
+        freeReplyObject(reply);
+    }
+
+    return reply;
+}
+
+
+/* One command blocks for a second at most, far below the answer's timeout. */
+redisReply *
+worker_ctl_stream_wait(struct worker_ctl_store *store,
+    char (*keys)[OSCP_KEY_SIZE], char (*ids)[WORKER_CTL_STREAM_ID_SIZE],
+    size_t n, int64_t wait_ms)
+{
+    if (n > 1 && worker_ctl_store_parted(store)) {
+        return stream_poll(store, keys, ids, n);
+    }
+
+    wait_ms = wait_ms < 1 ? 1 : wait_ms;
+    wait_ms = wait_ms > STREAM_BLOCK_MS ? STREAM_BLOCK_MS : wait_ms;
+
+    return stream_xread(store, keys, ids, n, wait_ms);
 }
 
 

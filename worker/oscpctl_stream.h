@@ -21,9 +21,9 @@ redisReply *worker_ctl_stream_read_back(struct worker_ctl_store *store,
     const char *key, const char *before, unsigned count);
 
 /*
- * Waits up to `wait_ms` for entries behind `ids` in the streams `keys`: the
- * reply of XREAD, an array of [key, entries], or NIL when none came.  NULL on
- * failure (told).
+ * Waits up to `wait_ms`, or a moment, for entries behind `ids` in the streams
+ * `keys`: the reply of XREAD, an array of [key, entries] of some of them, or
+ * NIL when none came.  NULL on failure (told).
  */
 redisReply *worker_ctl_stream_wait(struct worker_ctl_store *store,
     char (*keys)[OSCP_KEY_SIZE], char (*ids)[WORKER_CTL_STREAM_ID_SIZE],

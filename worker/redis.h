@@ -1,31 +1,15 @@
 /*
- * One connection to Redis inside the event loop: connects, authenticates,
- * selects, loads the scripts; then carries commands, pipelined, and tells when
- * it is gone.  It never connects again by itself: its owner decides when.
- *
- * hiredis 0.14 has no timeouts, so this file has: a connection that owes a
- * reply and says nothing for `patience_ms` is given up.
+ * A connection to the Redis that has a key, inside the event loop: finds the
+ * server, connects, makes sure that it is a master, loads the scripts; then
+ * carries commands, pipelined, and tells when it is gone, also when the server
+ * is no master any more.  It never connects again by itself: its owner decides
+ * when, and the server is looked for anew.
  */
 
 #ifndef WORKER_REDIS_H
 #define WORKER_REDIS_H
 
-#include <event2/event.h>
-#include <event2/dns.h>
-#include <hiredis/hiredis.h>
-
-#include "oscp_address.h"
-
-#define WORKER_REDIS_WHY_SIZE   256
-
-/* Where Redis is and who we are there; kept by its owner, outlives users. */
-struct worker_redis_conf {
-    oscp_address_t         address;
-    const char            *user;         /* NULL: the default user */
-    const char            *password;     /* NULL: none */
-    unsigned               db;
-    struct evdns_base     *dns;          /* resolves names */
-};
+#include "link.h"
 
 struct worker_redis;
 
@@ -42,19 +26,17 @@ struct worker_redis_use {
     unsigned  scripts:1;                 /* loads the scripts of script.h */
 };
 
-/*
- * A reply: `reply` is never NULL, may be an error (REDIS_REPLY_ERROR), and
- * belongs to hiredis.
- */
-typedef void worker_redis_reply(void *arg, redisReply *reply);
+/* A reply, as link.h's. */
+typedef worker_link_reply worker_redis_reply;
 
 /*
- * A connection at rest.  `conf` and `use` are kept, not copied; `arg` is for
- * the functions of `use`.  NULL without memory.
+ * A connection at rest, for `key` and all that shares its slot.  `conf`, `use`
+ * and `key` are kept, not copied; `arg` is for the functions of `use`.  NULL
+ * without memory.
  */
 struct worker_redis *worker_redis_create(struct event_base *base,
     const struct worker_redis_conf *conf, const struct worker_redis_use *use,
-    void *arg);
+    const char *key, void *arg);
 
 /* Closes without a word and frees; NULL is harmless. */
 void worker_redis_free(struct worker_redis *redis);
@@ -65,20 +47,9 @@ void worker_redis_connect(struct worker_redis *redis);
 /* Closes without an event.  No reply comes any more.  Harmless when closed. */
 void worker_redis_close(struct worker_redis *redis);
 
-#define WORKER_REDIS_ARGS_MAX   32
-
-/*
- * Sends a command of `argc` arguments, at most WORKER_REDIS_ARGS_MAX.  `reply`
- * may be NULL: then only an error reply is looked at, and it closes the
- * connection.  Returns 0, or -1 when the connection is closed or memory gave
- * out: `reply` is then not called.
- */
+/* Sends a command: worker_link_command(), worker_link_send(). */
 int worker_redis_command(struct worker_redis *redis, int argc,
     const char *const *argv, worker_redis_reply *reply, void *arg);
-
-/*
- * The same with `len` bytes at `data` that are the command in Redis' protocol.
- */
 int worker_redis_send(struct worker_redis *redis, const char *data, size_t len,
     worker_redis_reply *reply, void *arg);
 

@@ -594,7 +594,8 @@ shard_setup(struct worker_shard *shard)
                                        events);
     ctx->lease = worker_lease_create(conf->base, &shard->lease_conf,
                                      &lease_events, shard);
-    shard->redis = worker_redis_create(conf->base, conf->redis, &use, shard);
+    shard->redis = worker_redis_create(conf->base, conf->redis, &use,
+                                       shard->key_lease, shard);
     shard->wait = worker_wait_create(conf->base, conf->redis, &wait_events,
                                      shard);
     shard->intake = worker_intake_create(ctx, conf->config, &shard->roster);

@@ -201,7 +201,7 @@ worker_wait_create(struct event_base *base,
     w->events = events;
     w->arg = arg;
     wait_forget(w);
-    w->redis = worker_redis_create(base, conf, &use, w);
+    w->redis = worker_redis_create(base, conf, &use, w->keys[0], w);
     if (w->redis == NULL) {
         free(w);
         return NULL;

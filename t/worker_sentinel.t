@@ -1,0 +1,145 @@
+#!/usr/bin/env perl
+#
+# Goal: with Sentinel the worker follows the master.  The master is killed while
+# messages come; the worker goes on at the promoted replica, and what had been
+# replicated before the kill takes effect there exactly once.  oscpctl waits for
+# the new master.  A master that is made a replica by hand is left as well.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib "$Bin/lib";
+use OSCP::Ctl;
+use OSCP::Direct;
+use OSCP::Process qw(slow wait_for);
+use OSCP::Sentinel;
+
+my $direct = OSCP::Direct->start(connections => { vector => {} },
+    appendfsync => undef, store => sub {
+        OSCP::Sentinel->start(dir => $_[0], appendfsync => 'everysec') });
+my $redis = $direct->redis;
+my $ctl = OSCP::Ctl->of($direct);
+my (%sent, %kept);
+my $sent = 0;
+
+# Sends one forecast; whether a replica has it as well is asked, as
+# `oscp_ack replicas=1` does.
+sub forecast {
+    my $req = 'load-' . ++$sent;
+
+    eval {
+        $direct->forecast('vector', 'DEPOT01', req => $req,
+            blocks => [[-60, 3600, 1000 + $sent]]);
+        $sent{$req} = 1;
+        $kept{$req} = 1 if $redis->command('WAIT', 1, 200) >= 1;
+    };
+    return $@ ? 0 : 1;
+}
+
+# The newest message is in force, by an owner of this moment.
+sub works {
+    my ($what) = @_;
+
+    ok(wait_for(\&forecast, 15), "$what: it is stored");
+    return ok($direct->wait_hash('envelope:depot-1',
+        { import_limit_w => 1000 + $sent }, 15), "$what: it takes effect");
+}
+
+sub master_port {
+    my $master = $redis->master;
+    return $master ? $master->port : 0;
+}
+
+ok($direct->wait_hash('circuit:incomer-1', { control => 'local' }), 'it runs');
+$direct->set_online('vector', 3600);
+works('at first');
+
+subtest 'the master is killed under load' => sub {
+    my $old = $redis->master;
+    my $until = time + 0.3;
+
+    forecast() while time < $until;
+    my $before = $sent;
+    $old->process->stop('KILL');
+    my $run = $ctl->begin('status');
+    wait_for(sub { forecast() }, 20);
+    ok($sent{"load-$sent"}, 'the sentinels promote the replica');
+    isnt(master_port(), $old->port, 'another server');
+    forecast() for 1 .. 20;
+    works('there');
+    ok($direct->wait_settled, 'everything is settled');
+    note("$before before, ", $sent - $before, ' after');
+
+    my %count;
+    $count{$_->{data}{req}}++ for $direct->events('forecast');
+    is_deeply([grep { ($count{$_} // 0) != 1 } sort keys %kept], [],
+        keys(%kept) . ' that were replicated took effect once');
+    is_deeply([grep { $count{$_} > 1 } keys %count], [], 'none twice');
+
+    my ($status, $out, $err) = $ctl->end($run);
+    is($status, 0, 'oscpctl status waited for it') or diag($err);
+    like($out, qr/vector/, 'and told');
+    is($ctl->json('status')->{shards}[0]{backlog}, 0, 'and again');
+
+    $old->start;
+    ok(wait_for(sub { OSCP::Sentinel::replicating($old) }, 20),
+        'the old one comes back as a replica');
+    works('with it');
+};
+
+subtest 'a planned failover' => sub {
+    my $old = $redis->master;
+    my ($first) = $redis->sentinels;
+
+    ok(wait_for(sub { eval { $first->command('SENTINEL', 'FAILOVER', 'main') } },
+        15), 'is ordered');
+    ok($redis->wait_failover($old), 'the master changes');
+    works('after it');
+};
+
+subtest 'the master becomes a replica, and nobody hangs up' => sub {
+    my $log = length $direct->worker->log_text;
+    my $old = $redis->master;
+    my ($other) = grep { $_ != $old } $redis->servers;
+
+    $_->process->signal('STOP') for $redis->sentinels;
+    $old->command('CONFIG', 'SET', 'replica-serve-stale-data', 'yes');
+    $old->command('REPLICAOF', '127.0.0.1', $other->port);
+    ok(wait_for(sub { substr($direct->worker->log_text, $log)
+        =~ /not a master|READONLY/ }, 10), 'the worker notices');
+    $old->command('REPLICAOF', 'NO', 'ONE');
+    $_->process->signal('CONT') for $redis->sentinels;
+    ok(wait_for(sub { eval { $redis->command('ROLE')->[0] eq 'master' } }, 20),
+        'a master again');
+    works('then');
+};
+
+subtest 'the first sentinel is gone' => sub {
+    my ($first) = $redis->sentinels;
+
+    $first->process->stop('KILL');
+    $direct->worker->kill;
+    $direct->worker->restart;
+    works('by the others');
+    my ($status, $out, $err) = $ctl->run('status');
+    is($status, 0, 'oscpctl too') or diag($err);
+};
+
+subtest 'a name that no sentinel knows' => sub {
+    my $address = $redis->address =~ s/sentinel:main/sentinel:other/r;
+    my $worker = OSCP::Worker->new(dir => $direct->dir, name => 'stranger',
+        build => $direct->{build}, redis => $address)->start;
+
+    ok(wait_for(sub { $worker->log_text
+        =~ /sentinel 127\.0\.0\.1:\d+: .*(?:no master|refused)/ }),
+        'is told');
+    ok($worker->process->alive, 'and asked for again');
+    $worker->stop;
+};
+
+$direct->finish;
+done_testing();

@@ -1,0 +1,411 @@
+/*
+ * Connections to Redis, as oscpctl makes them.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "locate.h"
+#include "oscpctl_dial.h"
+#include "redis.h"
+#include "tls.h"
+
+
+#define DIAL_CONNECT_S   5        /* for a connection */
+#define DIAL_ASK_S       2        /* for one who is asked for the server, who is
+                                     one of several */
+#define DIAL_ANSWER_S    20       /* for an answer, blocking aside */
+
+
+/* One connection. */
+struct dial_line {
+    struct dial_line  *next;
+    oscp_host_t        host;      /* "": the socket */
+    redisContext      *redis;     /* NULL while it is made */
+    struct ssl_st     *ssl;
+};
+
+struct worker_ctl_dial {
+    const struct worker_access  *access;
+    char                        *password;  /* NULL: none; wiped */
+    struct worker_tls           *tls;       /* NULL: none */
+    struct dial_line            *lines;
+    redisReply                  *map;       /* what was answered to the question
+                                               where; NULL: not asked */
+    oscp_host_t                  asked;     /* by whom */
+    char                        *why;       /* of the call under way */
+    unsigned                     final:1;   /* and time will not change it */
+};
+
+
+static int
+dial_wrong(struct worker_ctl_dial *dial, const char *text)
+{
+    snprintf(dial->why, WORKER_CTL_DIAL_WHY_SIZE, "%s", text);
+
+    return -1;
+}
+
+
+static void
+dial_line_free(struct dial_line *line)
+{
+    if (line->redis != NULL) {
+        redisFree(line->redis);
+    }
+
+    worker_tls_end(line->ssl);
+    free(line);
+}
+
+
+/* One command; NULL on failure and on an error reply. */
+static redisReply *
+dial_command(struct worker_ctl_dial *dial, redisContext *redis, int argc,
+    const char **argv)
+{
+    redisReply  *reply;
+
+    errno = 0;
+    reply = redisCommandArgv(redis, argc, argv, NULL);
+
+    if (reply == NULL) {
+        dial_wrong(dial, errno == EAGAIN ? "no answer" : redis->errstr);
+        return NULL;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        dial_wrong(dial, reply->str);
+        dial->final = !worker_locate_elsewhere(reply->str);
+        freeReplyObject(reply);
+        return NULL;
+    }
+
+    return reply;
+}
+
+
+static int
+dial_done(struct worker_ctl_dial *dial, redisContext *redis, int argc,
+    const char **argv)
+{
+    redisReply  *reply = dial_command(dial, redis, argc, argv);
+
+    if (reply == NULL) {
+        return -1;
+    }
+
+    freeReplyObject(reply);
+
+    return 0;
+}
+
+
+static int
+dial_login(struct worker_ctl_dial *dial, redisContext *redis)
+{
+    char         db[16];
+    const char  *user = dial->access->user ? dial->access->user : "default";
+    const char  *auth[] = { "AUTH", user, dial->password };
+    const char  *select[] = { "SELECT", db };
+
+    snprintf(db, sizeof(db), "%u", dial->access->db);
+
+    if (dial->password != NULL && dial_done(dial, redis, 3, auth) == -1) {
+        return -1;
+    }
+
+    return dial->access->db > 0 ? dial_done(dial, redis, 2, select) : 0;
+}
+
+
+static int
+dial_secure(struct worker_ctl_dial *dial, struct dial_line *line)
+{
+    const char  *refused;
+
+    if (dial->tls == NULL) {
+        return 0;
+    }
+
+    if (worker_tls_start(dial->tls, line->redis, line->host.host, &line->ssl)
+        == 0)
+    {
+        return 0;
+    }
+
+    refused = strstr(line->redis->errstr, "certificate verify failed");
+    dial->final = refused != NULL;
+
+    return dial_wrong(dial, refused ? "its certificate is refused"
+                      : line->redis->err ? line->redis->errstr
+                      : "TLS cannot begin");
+}
+
+
+/* A connection to `host`, NULL: the socket; NULL on failure. */
+static struct dial_line *
+dial_open(struct worker_ctl_dial *dial, const oscp_host_t *host, int seconds)
+{
+    struct timeval         patience = { .tv_sec = seconds };
+    struct timeval         answer = { .tv_sec = DIAL_ANSWER_S };
+    struct dial_line      *line;
+    const oscp_address_t  *a = &dial->access->address;
+
+    line = calloc(1, sizeof(*line));
+    if (line == NULL) {
+        dial_wrong(dial, "no memory");
+        return NULL;
+    }
+
+    if (host != NULL) {
+        line->host = *host;
+        line->redis = redisConnectWithTimeout(host->host, (int) host->port,
+                                              patience);
+    } else {
+        line->redis = redisConnectUnixWithTimeout(a->path, patience);
+    }
+
+    if (line->redis == NULL || line->redis->err
+        || redisSetTimeout(line->redis, seconds == DIAL_ASK_S ? patience
+                                                              : answer)
+           != REDIS_OK)
+    {
+        dial_wrong(dial, line->redis ? line->redis->errstr : "no memory");
+        goto err;
+    }
+
+    if (dial_secure(dial, line) == 0) {
+        return line;
+    }
+
+err:
+    dial_line_free(line);
+    return NULL;
+}
+
+
+/* What one of those who know answers. */
+static redisReply *
+dial_ask(struct worker_ctl_dial *dial, const oscp_host_t *host)
+{
+    int                argc;
+    redisReply        *reply = NULL;
+    const char        *argv[WORKER_LOCATE_WORDS];
+    struct dial_line  *line;
+
+    line = dial_open(dial, host, DIAL_ASK_S);
+    if (line == NULL) {
+        return NULL;
+    }
+
+    argc = worker_locate_question(&dial->access->address, argv);
+
+    if (dial->access->address.kind == OSCP_ADDRESS_SENTINEL
+        || dial_login(dial, line->redis) == 0)
+    {
+        reply = dial_command(dial, line->redis, argc, argv);
+    }
+
+    dial_line_free(line);
+
+    return reply;
+}
+
+
+/* Where the server is that has `key`; 0, or -1. */
+static int
+dial_locate(struct worker_ctl_dial *dial, const char *key, oscp_host_t *host)
+{
+    char                   why[WORKER_LOCATE_WHY_SIZE];
+    redisReply            *reply;
+    const oscp_address_t  *a = &dial->access->address;
+
+    if (dial->map != NULL
+        && worker_locate_answer(a, key, &dial->asked, dial->map, host, why)
+           == 0)
+    {
+        return 0;
+    }
+
+    for (unsigned i = 0; i < a->nhosts; i++) {
+        reply = dial_ask(dial, &a->hosts[i]);
+        if (reply == NULL) {
+            continue;
+        }
+
+        if (worker_locate_answer(a, key, &a->hosts[i], reply, host, why) == 0) {
+            freeReplyObject(dial->map);
+            dial->map = reply;
+            dial->asked = a->hosts[i];
+            return 0;
+        }
+
+        dial_wrong(dial, why);
+        freeReplyObject(reply);
+    }
+
+    return -1;
+}
+
+
+/* A sentinel may not know yet that a master is none any more. */
+static int
+dial_check(struct worker_ctl_dial *dial, redisContext *redis)
+{
+    int          master;
+    redisReply  *reply;
+    const char  *argv[] = { "ROLE" };
+
+    if (dial->access->address.kind != OSCP_ADDRESS_SENTINEL) {
+        return 0;
+    }
+
+    reply = dial_command(dial, redis, 1, argv);
+    if (reply == NULL) {
+        return -1;
+    }
+
+    master = worker_locate_master(reply);
+    freeReplyObject(reply);
+
+    return master ? 0 : dial_wrong(dial, "the sentinels name a server that is "
+                                   "not a master");
+}
+
+
+static struct dial_line *
+dial_find(const struct worker_ctl_dial *dial, const oscp_host_t *host)
+{
+    struct dial_line  *line = dial->lines;
+
+    while (line != NULL && host != NULL
+           && (line->host.port != host->port
+               || strcmp(line->host.host, host->host) != 0))
+    {
+        line = line->next;
+    }
+
+    return line;
+}
+
+
+redisContext *
+worker_ctl_dial_key(struct worker_ctl_dial *dial, const char *key,
+    char why[WORKER_CTL_DIAL_WHY_SIZE])
+{
+    oscp_host_t            host;
+    struct dial_line      *line;
+    const oscp_address_t  *a = &dial->access->address;
+
+    dial->why = why;
+    dial->final = 0;
+    host = a->hosts[0];
+
+    if (worker_locate_needed(a) && dial_locate(dial, key, &host) == -1) {
+        return NULL;
+    }
+
+    line = dial_find(dial, a->kind == OSCP_ADDRESS_UNIX ? NULL : &host);
+    if (line != NULL) {
+        return line->redis;
+    }
+
+    line = dial_open(dial, a->kind == OSCP_ADDRESS_UNIX ? NULL : &host,
+                     DIAL_CONNECT_S);
+    if (line == NULL) {
+        return NULL;
+    }
+
+    if (dial_login(dial, line->redis) == -1
+        || dial_check(dial, line->redis) == -1)
+    {
+        dial_line_free(line);
+        return NULL;
+    }
+
+    line->next = dial->lines;
+    dial->lines = line;
+
+    return line->redis;
+}
+
+
+int
+worker_ctl_dial_final(const struct worker_ctl_dial *dial)
+{
+    return dial->final;
+}
+
+
+void
+worker_ctl_dial_reset(struct worker_ctl_dial *dial)
+{
+    struct dial_line  *line;
+
+    while ((line = dial->lines) != NULL) {
+        dial->lines = line->next;
+        dial_line_free(line);
+    }
+
+    freeReplyObject(dial->map);
+    dial->map = NULL;
+}
+
+
+struct worker_ctl_dial *
+worker_ctl_dial_create(const struct worker_access *access,
+    char why[WORKER_CTL_DIAL_WHY_SIZE])
+{
+    struct worker_ctl_dial  *dial;
+
+    dial = calloc(1, sizeof(*dial));
+    if (dial == NULL) {
+        snprintf(why, WORKER_CTL_DIAL_WHY_SIZE, "no memory");
+        return NULL;
+    }
+
+    dial->access = access;
+
+    if (access->password_file != NULL) {
+        dial->password = worker_redis_password(access->password_file);
+        if (dial->password == NULL) {
+            snprintf(why, WORKER_CTL_DIAL_WHY_SIZE, "password file %.100s: %s",
+                     access->password_file, strerror(errno));
+            worker_ctl_dial_free(dial);
+            return NULL;
+        }
+    }
+
+    if (access->tls_ca != NULL) {
+        dial->tls = worker_tls_create(access->tls_ca, why,
+                                      WORKER_CTL_DIAL_WHY_SIZE);
+        if (dial->tls == NULL) {
+            worker_ctl_dial_free(dial);
+            return NULL;
+        }
+    }
+
+    return dial;
+}
+
+
+void
+worker_ctl_dial_free(struct worker_ctl_dial *dial)
+{
+    if (dial == NULL) {
+        return;
+    }
+
+    worker_ctl_dial_reset(dial);
+    worker_tls_free(dial->tls);
+
+    if (dial->password != NULL) {
+        explicit_bzero(dial->password, strlen(dial->password));
+        free(dial->password);
+    }
+
+    free(dial);
+}
