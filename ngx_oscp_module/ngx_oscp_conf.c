@@ -117,6 +117,13 @@ ngx_command_t  ngx_oscp_conf_commands[] = {
       offsetof(ngx_oscp_main_conf_t, backlog),
       &ngx_oscp_conf_backlog },
 
+    { ngx_string("oscp_ack"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_oscp_ack_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_oscp_main_conf_t, ack),
+      NULL },
+
     { ngx_string("oscp_connection"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_oscp_conf_set_connection,
@@ -535,7 +542,8 @@ ngx_oscp_conf_init_main(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_oscp_conf_finish_connections(cf, mcf) != NGX_OK
+    if (ngx_oscp_ack_finish(cf, &mcf->ack, mcf->redis.timeout) != NGX_OK
+        || ngx_oscp_conf_finish_connections(cf, mcf) != NGX_OK
         || ngx_oscp_conf_finish_endpoints(cf, mcf) != NGX_OK
         || ngx_oscp_conf_finish_tokens(cf, mcf) != NGX_OK
         || ngx_oscp_conf_finish_keys(cf, mcf) != NGX_OK

@@ -11,6 +11,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_oscp_ack.h"
 #include "ngx_oscp_connection.h"
 #include "ngx_oscp_keyset.h"
 #include "ngx_oscp_redis.h"
@@ -39,6 +40,7 @@ typedef struct {
     ngx_str_t                prefix;        /* with its NUL */
     ngx_int_t                shards;
     ngx_int_t                backlog;
+    ngx_oscp_ack_conf_t      ack;
 
     ngx_array_t              connections;   /* of ngx_oscp_connection_t *,
                                                sorted by name */

@@ -48,7 +48,7 @@ static ngx_int_t ngx_oscp_endpoint_check_group(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, char *text);
 
 static void ngx_oscp_endpoint_stored(ngx_oscp_entry_t *entry,
-    ngx_oscp_ingest_outcome_e outcome, const ngx_str_t *id);
+    ngx_oscp_outcome_e outcome);
 static void ngx_oscp_endpoint_cleanup(void *data);
 static ngx_int_t ngx_oscp_endpoint_accept(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, ngx_oscp_result_e result);
@@ -125,17 +125,21 @@ static const ngx_oscp_endpoint_service_t  ngx_oscp_endpoint_messages = {
 /* What Redis decides; those that are stored or duplicates are accepted. */
 static const ngx_oscp_endpoint_row_t  ngx_oscp_endpoint_outcomes[] = {
 
-    [NGX_OSCP_INGEST_REFUSED] = {
+    [NGX_OSCP_OUTCOME_REFUSED] = {
       NGX_HTTP_FORBIDDEN, NGX_OSCP_REFUSED,
       "the connection or the group is out of service", NULL },
 
-    [NGX_OSCP_INGEST_BACKLOG] = {
+    [NGX_OSCP_OUTCOME_BACKLOG] = {
       NGX_HTTP_SERVICE_UNAVAILABLE, NGX_OSCP_UNAVAILABLE,
       "too many messages are waiting; try again", NULL },
 
-    [NGX_OSCP_INGEST_UNAVAILABLE] = {
+    [NGX_OSCP_OUTCOME_UNAVAILABLE] = {
       NGX_HTTP_SERVICE_UNAVAILABLE, NGX_OSCP_UNAVAILABLE,
-      "the message could not be stored; try again", NULL }
+      "the message could not be stored; try again", NULL },
+
+    [NGX_OSCP_OUTCOME_UNREPLICATED] = {
+      NGX_HTTP_SERVICE_UNAVAILABLE, NGX_OSCP_UNAVAILABLE,
+      "too few replicas have the message; try again", NULL }
 };
 
 
@@ -618,7 +622,7 @@ ngx_oscp_endpoint_store(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx)
     if (process == NULL
         || ngx_oscp_ingest_submit(&process->ingest, &ctx->entry) != NGX_OK)
     {
-        row = &ngx_oscp_endpoint_outcomes[NGX_OSCP_INGEST_UNAVAILABLE];
+        row = &ngx_oscp_endpoint_outcomes[NGX_OSCP_OUTCOME_UNAVAILABLE];
         return ngx_oscp_endpoint_refuse(r, ctx, row, row->text);
     }
 
@@ -644,8 +648,7 @@ ngx_oscp_endpoint_cleanup(void *data)
 
 
 static void
-ngx_oscp_endpoint_stored(ngx_oscp_entry_t *entry,
-    ngx_oscp_ingest_outcome_e outcome, const ngx_str_t *id)
+ngx_oscp_endpoint_stored(ngx_oscp_entry_t *entry, ngx_oscp_outcome_e outcome)
 {
     ngx_int_t                       rc;
     ngx_connection_t               *c;
@@ -658,16 +661,10 @@ ngx_oscp_endpoint_stored(ngx_oscp_entry_t *entry,
 
     ngx_http_set_log_request(c->log, r);
 
-    if (id) {
-        ctx->id.len = ngx_min(id->len, sizeof(ctx->id_text));
-        ctx->id.data = ctx->id_text;
-        ngx_memcpy(ctx->id_text, id->data, ctx->id.len);
-    }
-
-    if (outcome == NGX_OSCP_INGEST_STORED) {
+    if (outcome == NGX_OSCP_OUTCOME_STORED) {
         rc = ngx_oscp_endpoint_accept(r, ctx, NGX_OSCP_STORED);
 
-    } else if (outcome == NGX_OSCP_INGEST_DUPLICATE) {
+    } else if (outcome == NGX_OSCP_OUTCOME_DUPLICATE) {
         rc = ngx_oscp_endpoint_accept(r, ctx, NGX_OSCP_DUPLICATE);
 
     } else {

@@ -15,7 +15,6 @@
 #include "ngx_oscp_header.h"
 #include "ngx_oscp_ingest.h"
 
-#define NGX_OSCP_ENDPOINT_ID_SIZE       48    /* "1700000000000-0" and longer */
 #define NGX_OSCP_ENDPOINT_SEGMENT_SIZE  8     /* "100/100" */
 
 typedef struct ngx_oscp_endpoint_ctx_s  ngx_oscp_endpoint_ctx_t;
@@ -56,14 +55,12 @@ struct ngx_oscp_endpoint_ctx_s {
     ngx_str_t                           message;      /* its name, or empty */
     ngx_str_t                           group;        /* as it is named there */
     ngx_int_t                           result;       /* -1: not yet */
-    ngx_str_t                           id;           /* of what is stored */
 
     const char                         *reason;       /* of a 401, for the
                                                          log */
     ngx_uint_t                          body_read;
     ngx_oscp_headers_t                  headers;
     ngx_oscp_entry_t                    entry;
-    u_char                              id_text[NGX_OSCP_ENDPOINT_ID_SIZE];
     u_char                              segment[NGX_OSCP_ENDPOINT_SEGMENT_SIZE];
 };
 

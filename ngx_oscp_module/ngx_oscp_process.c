@@ -80,10 +80,11 @@ ngx_oscp_process_init(ngx_cycle_t *cycle)
     options.store = &process->store;
     options.pool = cycle->pool;
     options.log = cycle->log;
-    options.streams[NGX_OSCP_INGEST_IN] = mcf->streams;
-    options.streams[NGX_OSCP_INGEST_METER] = mcf->meters;
+    options.streams[NGX_OSCP_STREAM_IN] = mcf->streams;
+    options.streams[NGX_OSCP_STREAM_METER] = mcf->meters;
     options.verdicts = mcf->verdicts;
     options.backlog = mcf->backlog;
+    options.ack = &mcf->ack;
     options.timeout = mcf->redis.timeout;
     ngx_oscp_ingest_init(&process->ingest, &options);
 

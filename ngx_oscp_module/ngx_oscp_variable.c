@@ -131,5 +131,5 @@ static void
 ngx_oscp_variable_entry_id(const ngx_oscp_endpoint_ctx_t *ctx,
     ngx_str_t *value)
 {
-    *value = ctx->id;
+    *value = ctx->entry.id;
 }
