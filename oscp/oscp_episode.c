@@ -11,7 +11,6 @@
 #define LIMIT_TEXT_SIZE   128
 #define SPAN_TEXT_SIZE    96
 #define GROUP_TEXT_SIZE   160
-#define POWER_TEXT_SIZE   (OSCP_NUMBER_SIZE + 4)
 
 static const char *const  severity_names[] = {
     "info", "warning", "critical"
@@ -32,22 +31,6 @@ oscp_severity_name(oscp_severity_t severity)
 {
     return (unsigned) severity <= OSCP_SEVERITY_CRITICAL
            ? severity_names[severity] : NULL;
-}
-
-
-static void
-power_text(double watts, char *buf)
-{
-    char  number[OSCP_NUMBER_SIZE];
-
-    if (watts >= 1000) {
-        oscp_number_format(watts / 1000, 3, number);
-        snprintf(buf, POWER_TEXT_SIZE, "%s kW", number);
-        return;
-    }
-
-    oscp_number_format(watts, 3, number);
-    snprintf(buf, POWER_TEXT_SIZE, "%s W", number);
 }
 
 
@@ -73,14 +56,14 @@ source_text(oscp_source_t source)
 static void
 limit_text(const char *what, const oscp_limit_t *limit, char *buf)
 {
-    char  power[POWER_TEXT_SIZE];
+    char  power[OSCP_UNIT_TEXT_SIZE];
 
     if (!limit->has_limit) {
         snprintf(buf, LIMIT_TEXT_SIZE, "no %s limit", what);
         return;
     }
 
-    power_text(limit->limit_w, power);
+    oscp_unit_text(limit->limit_w, power);
     snprintf(buf, LIMIT_TEXT_SIZE, "%s at most %s (%s)", what, power,
              source_text(limit->source));
 }

@@ -1,12 +1,15 @@
 /*
- * Units to watts.
+ * Units to watts, watts to text.
  */
+
+#include <stdio.h>
 
 #include "oscp_unit.h"
 
 #define W_PER_KW        1000.0
 #define MS_PER_HOUR     3600000.0
 #define PHASES          3.0
+#define TEXT_DECIMALS   3
 
 
 double
@@ -43,4 +46,17 @@ oscp_unit_watts(double value, oscp_unit_t unit, oscp_phase_t phase,
 
     /* no unit at all: the safe reading of a limit */
     return 0;
+}
+
+
+char *
+oscp_unit_text(double watts, char *buf)
+{
+    int   kilo = watts >= W_PER_KW;
+    char  number[OSCP_NUMBER_SIZE];
+
+    oscp_number_format(kilo ? watts / W_PER_KW : watts, TEXT_DECIMALS, number);
+    snprintf(buf, OSCP_UNIT_TEXT_SIZE, "%s %s", number, kilo ? "kW" : "W");
+
+    return buf;
 }

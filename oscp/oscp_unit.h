@@ -1,5 +1,6 @@
 /*
- * Units become watts (design, section 6); oscp_number.h makes watts text.
+ * Units become watts (design, section 6); and watts what people read.
+ * oscp_number.h makes them what programs read.
  */
 
 #ifndef OSCP_UNIT_H
@@ -20,5 +21,13 @@
  */
 double oscp_unit_watts(double value, oscp_unit_t unit, oscp_phase_t phase,
     double voltage_v, int64_t duration_ms);
+
+#define OSCP_UNIT_TEXT_SIZE   (OSCP_NUMBER_SIZE + 4)
+
+/*
+ * Writes "120 kW", "7.36 kW", "500 W", "0 W" to `buf` of OSCP_UNIT_TEXT_SIZE
+ * bytes, which is returned.
+ */
+char *oscp_unit_text(double watts, char *buf);
 
 #endif /* OSCP_UNIT_H */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "oscp_number.h"
+#include "oscp_unit.h"
 #include "oscpctl_text.h"
 
 
@@ -117,13 +117,7 @@ worker_ctl_text_span(int64_t ms, char buf[WORKER_CTL_TEXT_SIZE])
 char *
 worker_ctl_text_power(double watts, char buf[WORKER_CTL_TEXT_SIZE])
 {
-    int   kilo = watts >= 1000;
-    char  number[OSCP_NUMBER_SIZE];
-
-    oscp_number_format(kilo ? watts / 1000 : watts, 3, number);
-    snprintf(buf, WORKER_CTL_TEXT_SIZE, "%s %s", number, kilo ? "kW" : "W");
-
-    return buf;
+    return oscp_unit_text(watts, buf);
 }
 
 
