@@ -11,6 +11,7 @@
 #include "event.h"
 #include "json.h"
 #include "log.h"
+#include "oscp_compliance.h"
 #include "oscp_string.h"
 
 
@@ -53,6 +54,9 @@ struct command_op {
                                  const struct command_op *op);
     oscp_lifecycle_kind_t   kind;           /* COUNT: nothing of a lifecycle */
     const char             *done;           /* what to tell; after the name */
+    int                   (*ask)(struct worker_group *g,
+                                 const struct worker_entry *e, const char *by,
+                                 struct worker_command_result *result);
 };
 
 
@@ -62,16 +66,18 @@ static void command_ask(struct command *c, const struct command_op *op);
 
 static const struct command_op  command_ops[] = {
     { "connect", COMMAND_GROUP_NONE, command_switch, OSCP_EV_CONNECT,
-      "starts a handshake" },
+      "starts a handshake", NULL },
     { "disconnect", COMMAND_GROUP_NONE, command_switch, OSCP_EV_DISCONNECT,
       "is disconnected: forecasts and envelopes are gone, full local control "
-      "is back" },
+      "is back", NULL },
     { "enable", COMMAND_GROUP_MAY, command_switch, OSCP_EV_ENABLE,
-      "is enabled" },
+      "is enabled", NULL },
     { "disable", COMMAND_GROUP_MAY, command_switch, OSCP_EV_DISABLE,
-      "is disabled: under full local control, its forecasts are kept" },
-    { "adjust", COMMAND_GROUP_MUST, command_ask, OSCP_EV_COUNT, NULL },
-    { "compliance", COMMAND_GROUP_MUST, NULL, OSCP_EV_COUNT, NULL },
+      "is disabled: under full local control, its forecasts are kept", NULL },
+    { "adjust", COMMAND_GROUP_MUST, command_ask, OSCP_EV_COUNT, NULL,
+      worker_group_adjust },
+    { "compliance", COMMAND_GROUP_MUST, command_ask, OSCP_EV_COUNT, NULL,
+      worker_group_compliance },
 };
 
 #define COMMAND_OPS   (sizeof(command_ops) / sizeof(*command_ops))
@@ -153,6 +159,12 @@ command_check(struct command *c)
                                      WORKER_COMMAND_REASON_MAX);
     }
 
+    if (!command_line_valid(e->message, OSCP_COMPLIANCE_TEXT_MAX)) {
+        return worker_command_refuse(&c->result, "message must be one line of "
+                                     "UTF-8, at most %d bytes",
+                                     OSCP_COMPLIANCE_TEXT_MAX);
+    }
+
     if (!command_name_valid(e->conn)) {
         return worker_command_refuse(&c->result, "conn must be the name of a "
                                      "connection");
@@ -171,21 +183,13 @@ static const struct command_op *
 command_op(struct command *c)
 {
     for (size_t i = 0; i < COMMAND_OPS; i++) {
-        if (strcmp(command_ops[i].name, c->e->op) != 0) {
-            continue;
+        if (strcmp(command_ops[i].name, c->e->op) == 0) {
+            return &command_ops[i];
         }
-
-        if (command_ops[i].run == NULL) {
-            worker_command_refuse(&c->result, "op %s is not supported yet",
-                                  c->e->op);
-            return NULL;
-        }
-
-        return &command_ops[i];
     }
 
     worker_command_refuse(&c->result, "op must be connect, disconnect, "
-                          "enable, disable or adjust");
+                          "enable, disable, adjust or compliance");
 
     return NULL;
 }
@@ -360,8 +364,6 @@ command_ask(struct command *c, const struct command_op *op)
     int          rc;
     const char  *closed;
 
-    (void) op;
-
     if (!worker_connection_open(c->conn, &closed)) {
         rc = worker_command_refuse(&c->result, "%s", closed);
 
@@ -369,7 +371,7 @@ command_ask(struct command *c, const struct command_op *op)
         rc = worker_command_refuse(&c->result, "the group is disabled");
 
     } else {
-        rc = worker_group_adjust(c->group, c->e, c->by, &c->result);
+        rc = op->ask(c->group, c->e, c->by, &c->result);
     }
 
     c->outcome = rc == -1 ? COMMAND_REFUSED : COMMAND_DONE;

@@ -64,6 +64,9 @@ connection_rules(struct worker_connection *conn)
     conn->rules.measurement = conn->conf->measurement;
     conn->rules.initiate_handshake = conn->conf->initiate_handshake;
     conn->link.gap_policy = conn->conf->gap_policy;
+    conn->link.compliance.tolerance = conn->conf->compliance_tolerance;
+    conn->link.compliance.grace_ms = conn->conf->compliance_grace_ms;
+    conn->link.compliance.gap_ms = conn->conf->measurement_window_ms;
     conn->link.profile = conn->conf->profile;
     conn->link.window_ms = conn->conf->measurement_window_ms;
     conn->link.grace_ms = conn->conf->measurement_grace_ms;

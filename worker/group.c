@@ -7,6 +7,7 @@
 
 #include "adjust.h"
 #include "clock.h"
+#include "compliance.h"
 #include "envelope.h"
 #include "fate.h"
 #include "forecast.h"
@@ -31,16 +32,28 @@ struct worker_group {
     struct worker_incident           undeliverable;
     struct worker_adjusts            adjusts;
     struct worker_metering           metering;
+    struct worker_compliance         compliance;
     struct worker_timer              timer;     /* the next change or renewal */
     TAILQ_ENTRY(worker_group)        next;      /* in ctx->dirty */
     unsigned                         dirty:1;
 };
 
 
+static void group_measured(struct worker_group *g,
+    const struct worker_metering_power *power);
+
+
 static void
 callback_timer(void *arg)
 {
     worker_group_touch(arg);
+}
+
+
+static void
+callback_measured(void *arg, const struct worker_metering_power *power)
+{
+    group_measured(arg, power);
 }
 
 
@@ -68,12 +81,15 @@ worker_group_create(struct worker_context *ctx,
                                 WORKER_INCIDENT_UNDELIVERABLE)
          | worker_adjust_init(&g->adjusts, link->conn, binding->id,
                               callback_timer, g)
-         | worker_metering_init(&g->metering, ctx, link, &g->envelope)) != 0)
+         | worker_metering_init(&g->metering, ctx, link, &g->envelope)
+         | worker_compliance_init(&g->compliance)) != 0)
     {
         worker_group_free(g);
         return NULL;
     }
 
+    g->metering.measured = callback_measured;
+    g->metering.arg = g;
     worker_metering_bind(&g->metering, binding);
 
     return g;
@@ -98,6 +114,7 @@ worker_group_free(struct worker_group *g)
     worker_incident_free(&g->undeliverable);
     worker_adjust_free(g->ctx, &g->adjusts);
     worker_metering_free(&g->metering);
+    worker_compliance_free(&g->compliance);
     free(g);
 }
 
@@ -129,6 +146,8 @@ worker_group_begin(struct worker_group *g)
     worker_incident_unknown(&g->undeliverable);
     worker_incident_store(g->ctx, &g->undeliverable,
                           worker_group_key(g, 0, key));
+    worker_compliance_unknown(g->ctx, &g->compliance,
+                              worker_group_key(g, 0, key));
     worker_group_touch(g);
 }
 
@@ -179,6 +198,7 @@ worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
             worker_yellow_load(&g->yellow, reply);
             worker_metering_load(&g->metering, reply);
             worker_incident_load(&g->undeliverable, reply);
+            worker_compliance_load(&g->compliance, reply);
         }
 
     } else if (i < first + OSCP_TYPE_COUNT) {
@@ -232,6 +252,8 @@ worker_group_remove(struct worker_group *g)
     worker_yellow_end(g->ctx, &g->yellow, g->link->conn, g->binding,
                         worker_clock_wall());
     worker_metering_remove(&g->metering);
+    worker_compliance_remove(g->ctx, &g->compliance, g->link->conn, g->binding,
+                             worker_clock_wall());
     worker_forecast_clear(g->ctx, &g->forecasts);
     worker_adjust_forget(g->ctx, &g->adjusts);
     worker_envelope_release_scope(g->ctx, &g->envelope, g->binding);
@@ -392,11 +414,35 @@ group_zero(const struct worker_group *g, const oscp_decision_t *d)
 }
 
 
+static struct worker_compliance_scene
+group_scene(const struct worker_group *g, const oscp_decision_t *d,
+    oscp_ms_t now)
+{
+    struct worker_compliance_scene  scene = { .conn = g->link->conn,
+                                              .binding = g->binding,
+                                              .conf = &g->link->compliance,
+                                              .decision = d, .now_ms = now };
+
+    scene.timelines = g->forecasts.timelines;
+
+    return scene;
+}
+
+
+static oscp_ms_t
+group_comply(struct worker_group *g, const oscp_decision_t *d, oscp_ms_t now)
+{
+    struct worker_compliance_scene  scene = group_scene(g, d, now);
+
+    return worker_compliance_tick(g->ctx, &g->compliance, &scene);
+}
+
+
 static void
 group_write(struct worker_group *g)
 {
     oscp_ms_t              now = worker_clock_wall();
-    oscp_ms_t              renew;
+    oscp_ms_t              renew, compliance;
     oscp_decision_t        d;
     struct worker_decided  decided = { 0 };
 
@@ -415,6 +461,9 @@ group_write(struct worker_group *g)
     decided.valid_ms = oscp_decision_valid_until(&d, now);
     worker_envelope_write(g->ctx, &g->envelope, &decided);
     worker_yellow_step(g->ctx, &g->yellow, &decided, group_zero(g, &d));
+
+    compliance = group_comply(g, &d, now);
+    d.next_ms = compliance < d.next_ms ? compliance : d.next_ms;
 
     if (g->binding->circuit != NULL) {
         renew = now + worker_random_pause(WORKER_GROUP_RENEW_MS,
@@ -445,6 +494,50 @@ group_ready(const struct worker_group *g)
 
     return g->ctx->live && !link->judging
            && (!link->online || worker_clock_wall() < link->liveness_ms);
+}
+
+
+/* A site's clock may be ahead of ours: what is measured is measured by now. */
+static void
+group_measured(struct worker_group *g,
+    const struct worker_metering_power *power)
+{
+    oscp_ms_t                        now = worker_clock_wall();
+    oscp_decision_t                  d;
+    struct worker_compliance_scene   scene;
+    struct worker_compliance_sample  s = { .power_w = power->power_w,
+                                           .entry = g->metering.last };
+
+    s.at_ms = power->at_ms < now ? power->at_ms : now;
+
+    if (power->assets == 0 || !group_ready(g)
+        || !worker_compliance_wants(&g->compliance, &g->link->compliance, &s,
+                                    now))
+    {
+        return;
+    }
+
+    group_decide(g, worker_compliance_moment(&g->compliance, &s), &d);
+    scene = group_scene(g, &d, now);
+
+    if (worker_compliance_judge(g->ctx, &g->compliance, &scene, &s)) {
+        worker_group_touch(g);
+    }
+}
+
+
+int
+worker_group_compliance(struct worker_group *g, const struct worker_entry *e,
+    const char *by, struct worker_command_result *result)
+{
+    oscp_ms_t                       now = worker_clock_wall();
+    oscp_decision_t                 d;
+    struct worker_compliance_scene  scene;
+
+    group_decide(g, now, &d);
+    scene = group_scene(g, &d, now);
+
+    return worker_compliance_command(g->ctx, &scene, e, by, result);
 }
 
 

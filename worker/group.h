@@ -12,6 +12,7 @@
 
 #include "context.h"
 #include "incident.h"
+#include "oscp_compliance.h"
 #include "oscp_config.h"
 
 struct worker_command_result;
@@ -28,6 +29,7 @@ struct worker_group_link {
     unsigned            judging:1;       /* liveness is being judged: wait */
     oscp_ms_t           liveness_ms;     /* when it ends; NONE: open */
     oscp_gap_policy_t   gap_policy;
+    oscp_compliance_conf_t  compliance;
 
     /* metering */
     const oscp_profile_t  *profile;
@@ -114,10 +116,14 @@ oscp_err_t worker_group_forecast(struct worker_group *g,
     const oscp_forecast_t *message, const char *corr);
 
 /*
- * The operator's command `adjust`, as worker_adjust_command().
+ * The operator's commands `adjust` and `compliance`, as worker_adjust_command()
+ * and worker_compliance_command().
  */
 int worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
     const char *by, struct worker_command_result *result);
+int worker_group_compliance(struct worker_group *g,
+    const struct worker_entry *e, const char *by,
+    struct worker_command_result *result);
 
 /* Takes a sample of one of its assets: see worker_metering_sample(). */
 const char *worker_group_sample(struct worker_group *g,
