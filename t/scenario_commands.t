@@ -43,7 +43,7 @@ subtest 'what is no command' => sub {
         [{ op => 'explode' }, qr/^op must be connect, disconnect, enable, /],
         [{ op => '' }, qr/^op must be/],
         [{ op => 'adjust', group => 'DEPOT01' }, qr/^type must be CONSUMPTION/],
-        [{ op => 'compliance' }, qr/^op compliance is not supported yet/],
+        [{ op => 'compliance' }, qr/^group must be the id .* compliance is for/],
         [{ conn => undef }, qr/^conn must be the name of a connection/],
         [{ conn => 'no such' }, qr/^conn must be the name/],
         [{ conn => 'other' }, qr/^conn must be a configured .*"other"/],

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "command.h"
 #include "event.h"
+#include "fate.h"
 #include "json.h"
 #include "log.h"
 #include "oscp_adjust.h"
@@ -393,6 +394,35 @@ worker_adjust_forecast(struct worker_context *ctx, struct worker_adjusts *a,
                             forecast->received_ms))
     {
         adjust_close(ctx, a, &change);
+    }
+}
+
+
+void
+worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
+    const struct worker_fate *fate)
+{
+    const char            *req;
+    struct adjust_change   change = { .at_ms = worker_clock_wall() };
+
+    if (fate->kind == WORKER_FATE_DELIVERED) {
+        return;
+    }
+
+    change.state = fate->kind == WORKER_FATE_DEAD ? OSCP_ADJUST_REFUSED
+                                                  : OSCP_ADJUST_EXPIRED;
+    change.by = fate->kind == WORKER_FATE_DEAD ? "peer" : "worker";
+    change.answer = *fate->text != '\0' ? fate->text : fate->why;
+
+    for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
+        req = worker_record_get(&a->types[i], ADJUST_REQ);
+
+        if (adjust_requested(&a->types[i])
+            && strcmp(req, fate->letter->req) == 0)
+        {
+            change.type = i;
+            adjust_close(ctx, a, &change);
+        }
     }
 }
 

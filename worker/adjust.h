@@ -18,6 +18,7 @@
 #include "record.h"
 
 struct worker_command_result;
+struct worker_fate;
 
 /* A group's; embedded. */
 struct worker_adjusts {
@@ -63,6 +64,10 @@ int worker_adjust_command(struct worker_context *ctx, struct worker_adjusts *a,
 void worker_adjust_forecast(struct worker_context *ctx,
     struct worker_adjusts *a, const oscp_forecast_t *forecast,
     const char *corr);
+
+/* What became of a message of the outbox: one that is refused, or given up. */
+void worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
+    const struct worker_fate *fate);
 
 /* The operator has taken control back: what is requested expires. */
 void worker_adjust_end(struct worker_context *ctx, struct worker_adjusts *a);

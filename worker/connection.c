@@ -178,6 +178,19 @@ callback_sent(void *arg, const struct worker_outbound_result *sent)
 }
 
 
+static void
+callback_heard(void *arg, const struct worker_fate *fate)
+{
+    struct worker_group       *g;
+    struct worker_connection  *conn = arg;
+
+    g = worker_groups_get(&conn->groups, fate->letter->group);
+    if (g != NULL) {
+        worker_group_heard(g, fate);
+    }
+}
+
+
 void
 worker_connection_schedule(struct worker_connection *conn)
 {
@@ -624,6 +637,8 @@ worker_connection_create(struct worker_context *ctx, const char *doc,
     }
 
     worker_outbound_configure(conn->outbound, conn->conf);
+    worker_outbox_listen(conn->outbox, OSCP_ADJUST_GROUP_CAPACITY_FORECAST,
+                         callback_heard, conn);
 
     return conn;
 }

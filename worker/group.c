@@ -336,6 +336,13 @@ worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
 }
 
 
+void
+worker_group_heard(struct worker_group *g, const struct worker_fate *fate)
+{
+    worker_adjust_heard(g->ctx, &g->adjusts, fate);
+}
+
+
 const char *
 worker_group_sample(struct worker_group *g,
     const struct worker_metering_sample *s)

@@ -17,6 +17,7 @@
 
 struct worker_command_result;
 struct worker_entry;
+struct worker_fate;
 struct worker_group;
 struct worker_metering_sample;
 
@@ -124,6 +125,9 @@ int worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
 int worker_group_compliance(struct worker_group *g,
     const struct worker_entry *e, const char *by,
     struct worker_command_result *result);
+
+/* What became of an adjustment's message in the outbox. */
+void worker_group_heard(struct worker_group *g, const struct worker_fate *fate);
 
 /* Takes a sample of one of its assets: see worker_metering_sample(). */
 const char *worker_group_sample(struct worker_group *g,
