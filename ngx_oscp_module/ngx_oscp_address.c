@@ -10,6 +10,7 @@
 #include "ngx_oscp_address.h"
 #include "ngx_oscp_conf.h"
 #include "ngx_oscp_secret.h"
+#include "ngx_oscp_tls.h"
 #include "ngx_oscp_value.h"
 
 
@@ -135,7 +136,13 @@ ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     ngx_str_t  value;
 
     if (ngx_strcmp(arg->data, "tls") == 0) {
-        return "is not possible: hiredis was built without TLS";
+        redis->secure = 1;
+        return NULL;
+    }
+
+    if (ngx_oscp_value_named(arg, "tls_ca=", &value)) {
+        redis->secure = 1;
+        return ngx_oscp_value_path(cf, &value, &redis->tls_ca);
     }
 
     if (ngx_oscp_value_named(arg, "user=", &redis->user)) {
@@ -160,7 +167,35 @@ ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
         return NULL;
     }
 
-    return "must be user=, password_file=, db= or tls";
+    return "must be user=, password_file=, db=, tls or tls_ca=";
+}
+
+
+char *
+ngx_oscp_address_finish(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis)
+{
+    char       *rv;
+    ngx_str_t   given = ngx_string("tls");
+
+    if (redis->user.len && redis->password.len == 0) {
+        return ngx_oscp_conf_wrong(cf, &redis->user,
+                                   "has a user, and so needs password_file=");
+    }
+
+    if (!redis->secure) {
+        return NULL;
+    }
+
+    if (redis->tls_ca) {
+        given.data = (u_char *) redis->tls_ca;
+        given.len = ngx_strlen(redis->tls_ca);
+    }
+
+    rv = redis->kind == OSCP_ADDRESS_UNIX
+         ? "is not possible: a Unix socket has no TLS"
+         : ngx_oscp_tls_create(cf, redis->tls_ca, &redis->tls);
+
+    return rv ? ngx_oscp_conf_wrong(cf, &given, rv) : NULL;
 }
 
 

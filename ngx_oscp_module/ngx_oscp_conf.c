@@ -293,9 +293,9 @@ ngx_oscp_conf_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (redis->user.len && redis->password.len == 0) {
-        return ngx_oscp_conf_wrong(cf, &redis->user,
-                                   "has a user, and so needs password_file=");
+    rv = ngx_oscp_address_finish(cf, redis);
+    if (rv) {
+        return ngx_oscp_conf_wrong(cf, &args[1], rv);
     }
 
     return NGX_CONF_OK;

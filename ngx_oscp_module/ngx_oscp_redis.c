@@ -8,6 +8,7 @@
  */
 
 #include "ngx_oscp_redis.h"
+#include "ngx_oscp_tls.h"
 
 #define NGX_OSCP_REDIS_BACKOFF_MIN_MS  50
 #define NGX_OSCP_REDIS_BACKOFF_MAX_MS  2000
@@ -183,6 +184,20 @@ ngx_oscp_redis_connect(ngx_oscp_redis_t *redis)
 
     if (ac->err) {
         ngx_oscp_redis_wait(redis, ac->errstr);
+        redisAsyncFree(ac);
+        return;
+    }
+
+    redis->ssl = NULL;
+    redis->event.secure = redis->conf->tls != NULL;
+
+    if (redis->conf->tls
+        && ngx_oscp_tls_start(redis->conf->tls, &ac->c,
+                              redis->peers[redis->peer].name, &redis->ssl)
+           != NGX_OK)
+    {
+        ngx_oscp_redis_wait(redis, ac->c.err ? ac->c.errstr
+                                             : "TLS cannot be begun");
         redisAsyncFree(ac);
         return;
     }
@@ -456,12 +471,17 @@ ngx_oscp_redis_close(ngx_oscp_redis_t *redis, const char *reason)
 static void
 ngx_oscp_redis_detached(void *data, const redisAsyncContext *ac)
 {
+    const char        *reason;
     ngx_oscp_redis_t  *redis = data;
 
-    if (redis->reason[0] == '\0' && ac->err && ac->c.errstr[0]) {
-        (void) ngx_cpystrn((u_char *) redis->reason, (u_char *) ac->c.errstr,
+    if (redis->reason[0] == '\0' && ac->err) {
+        reason = ngx_oscp_tls_reason(redis->ssl);
+        (void) ngx_cpystrn((u_char *) redis->reason,
+                           (u_char *) (reason ? reason : ac->c.errstr),
                            sizeof(redis->reason));
     }
+
+    redis->ssl = NULL;
 
     ngx_oscp_redis_wait(redis, redis->reason[0] ? redis->reason : "closed");
 }

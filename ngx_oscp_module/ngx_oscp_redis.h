@@ -38,6 +38,10 @@ typedef struct {
     ngx_str_t               user;       /* empty: the default user */
     ngx_str_t               password;   /* empty: no AUTH */
     ngx_uint_t              db;
+    ngx_uint_t              secure;     /* TLS, … */
+    const char             *tls_ca;     /* … by this file; NULL: by the
+                                           system's */
+    struct ssl_ctx_st      *tls;        /* NULL: without */
     ngx_msec_t              timeout;    /* of connecting, and of a reply */
 } ngx_oscp_redis_conf_t;
 
@@ -109,6 +113,7 @@ struct ngx_oscp_redis_s {
     ngx_log_t                    *log;
     ngx_oscp_redis_state_e        state;
     ngx_oscp_redis_event_t        event;    /* event.ac: NULL while WAITING */
+    struct ssl_st                *ssl;      /* hiredis's; NULL: none */
     oscp_backoff_t                backoff;
     ngx_event_t                   retry;    /* timer: the next attempt */
     ngx_event_t                   deadline; /* timer: the oldest reply's */

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_oscp_redis_event.h"
+#include "ngx_oscp_tls.h"
 
 
 static void ngx_oscp_redis_event_read_handler(ngx_event_t *rev);
@@ -66,6 +67,13 @@ ngx_oscp_redis_event_read_handler(ngx_event_t *rev)
     ngx_connection_t        *c = rev->data;
     ngx_oscp_redis_event_t  *event = c->data;
 
+    if (event->secure) {
+        ngx_oscp_tls_clear();
+        redisAsyncHandleRead(event->ac);
+        ngx_oscp_tls_clear();
+        return;
+    }
+
     redisAsyncHandleRead(event->ac);
 }
 
@@ -100,7 +108,17 @@ static void
 ngx_oscp_redis_event_write(ngx_oscp_redis_event_t *event)
 {
     event->writing = 1;
+
+    if (event->secure) {
+        ngx_oscp_tls_clear();
+    }
+
     redisAsyncHandleWrite(event->ac);
+
+    if (event->secure) {
+        ngx_oscp_tls_clear();
+    }
+
     event->writing = 0;
 }
 

@@ -5,7 +5,8 @@
  * The socket belongs to hiredis: it alone closes it.  Its events are level
  * triggered, so that one read per turn of the loop is enough and no reading
  * has to recurse.  Commands of one turn are written together, by a posted
- * event at its end.
+ * event at its end.  That holds with TLS too: hiredis reads whole records, so
+ * that none waits in OpenSSL while the socket is empty.
  */
 
 #ifndef NGX_OSCP_REDIS_EVENT_H
@@ -24,6 +25,7 @@ typedef struct {
     ngx_connection_t   *connection;     /* its events; NULL while detached */
     ngx_event_t         flush;          /* posted while there is to write */
     ngx_uint_t          writing;        /* inside hiredis's write */
+    ngx_uint_t          secure;         /* set by the caller: speaks TLS */
 
     /*
      * Called once, when hiredis lets go of the socket: `ac` is about to be

@@ -42,7 +42,7 @@ oscp_redis no-such-host.invalid;
 oscp_redis 127.0.0.1 database=1;
 --- must_die
 --- error_log
-"oscp_redis database=1" must be user=, password_file=, db= or tls
+"oscp_redis database=1" must be user=, password_file=, db=, tls or tls_ca=
 
 
 === TEST 5: oscp_redis db=
@@ -53,20 +53,20 @@ oscp_redis 127.0.0.1 db=-1;
 "oscp_redis db=-1" must be the number of a database
 
 
-=== TEST 6: oscp_redis tls
+=== TEST 6: oscp_redis tls over a Unix socket
 --- http_config
-oscp_redis 127.0.0.1 tls;
+oscp_redis unix:/run/redis/redis.sock tls;
 --- must_die
 --- error_log
-"oscp_redis tls" is not possible: hiredis was built without TLS
+"oscp_redis tls" is not possible: a Unix socket has no TLS
 
 
-=== TEST 7: oscp_redis sentinel:
+=== TEST 7: oscp_redis cluster: with a database
 --- http_config
-oscp_redis sentinel:main@127.0.0.1:26379;
+oscp_redis cluster:127.0.0.1 db=1;
 --- must_die
 --- error_log
-"oscp_redis sentinel:main@127.0.0.1:26379" is not supported yet
+"oscp_redis db=1" is not possible: a cluster has no other database than 0
 
 
 === TEST 8: oscp_redis user= without a password
