@@ -233,9 +233,11 @@ subtest 'what is wrong around it' => sub {
     is($json->{circuit}{written_w}, 50000, 'as data');
     is($json->{worker}{owner}, undef, 'nobody');
     is(@{$json->{notes}}, 5, 'the notes too');
+    set('incident:i0', conn => 'vector', group => 'DEPOT01', opened_at =>
+        at(-60), reason => 'undeliverable');
     set('incident:i1', conn => 'vector', group => 'DEPOT01', opened_at =>
-        at(-30));
-    $redis->command('SADD', $direct->key('incidents'), 'i1');
+        at(-30), reason => 'liveness_lost');
+    $redis->command('SADD', $direct->key('incidents'), 'i0', 'i1');
     says($ctl->text('explain', 'depot-1'), open => qr/i1, open since \d/);
 };
 

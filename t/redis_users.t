@@ -63,7 +63,7 @@ $redis->stop;
 my $stack = OSCP::Stack->start;
 my $own = $stack->dir;
 for my $command ('status', 'show vector', 'explain depot-1', 'incidents',
-    'events', 'disable vector DEPOT01', 'enable vector DEPOT01')
+    'events', 'dead', 'disable vector DEPOT01', 'enable vector DEPOT01')
 {
     my $out = `$stack->{build}/oscpctl --redis unix:${\$stack->redis->socket} \\
         --redis-user oscp-operator \\

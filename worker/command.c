@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "dead.h"
 #include "event.h"
 #include "json.h"
 #include "log.h"
@@ -17,6 +18,7 @@
 
 #define COMMAND_BY          "operator "
 #define COMMAND_BY_SIZE     (sizeof(COMMAND_BY) + WORKER_COMMAND_BY_MAX)
+#define COMMAND_REQUEUE     "requeue"
 
 enum command_outcome {
     COMMAND_DONE = 0,
@@ -33,6 +35,8 @@ struct command {
     char                          by[COMMAND_BY_SIZE];
     enum command_outcome          outcome;
     struct worker_command_result  result;
+    unsigned                      carried:1;    /* another transaction answers
+                                                   and settles it */
 };
 
 static const char *const  command_outcomes[] = {
@@ -62,6 +66,7 @@ struct command_op {
 
 static void command_switch(struct command *c, const struct command_op *op);
 static void command_ask(struct command *c, const struct command_op *op);
+static void command_dead(struct command *c, const struct command_op *op);
 
 
 static const struct command_op  command_ops[] = {
@@ -78,6 +83,10 @@ static const struct command_op  command_ops[] = {
       worker_group_adjust },
     { "compliance", COMMAND_GROUP_MUST, command_ask, OSCP_EV_COUNT, NULL,
       worker_group_compliance },
+    { COMMAND_REQUEUE, COMMAND_GROUP_NONE, command_dead, OSCP_EV_COUNT,
+      "waits for delivery again", NULL },
+    { "drop", COMMAND_GROUP_NONE, command_dead, OSCP_EV_COUNT, "is dropped",
+      NULL },
 };
 
 #define COMMAND_OPS   (sizeof(command_ops) / sizeof(*command_ops))
@@ -189,7 +198,8 @@ command_op(struct command *c)
     }
 
     worker_command_refuse(&c->result, "op must be connect, disconnect, "
-                          "enable, disable, adjust or compliance");
+                          "enable, disable, adjust, compliance, requeue or "
+                          "drop");
 
     return NULL;
 }
@@ -201,7 +211,10 @@ command_target(struct command *c, const struct command_op *op)
 {
     const struct worker_entry  *e = c->e;
 
-    if (c->conn == NULL) {
+    /* what is left of a connection that is gone can be dropped all the same */
+    if (c->conn == NULL && (op->run != command_dead
+                            || strcmp(op->name, COMMAND_REQUEUE) == 0))
+    {
         return worker_command_refuse(&c->result, "conn must be a configured "
                                      "connection: there is no \"%s\"",
                                      e->conn);
@@ -232,6 +245,21 @@ command_target(struct command *c, const struct command_op *op)
 }
 
 
+static void
+command_data(const struct command *c, struct worker_buffer *data)
+{
+    worker_json_open(data, NULL);
+    worker_json_text(data, "op", c->e->op);
+    worker_json_text(data, "outcome", command_outcomes[c->outcome]);
+    worker_json_text(data, "text", c->result.text);
+    worker_json_text(data, "reason", c->e->reason);
+    worker_json_text(data, "req", c->result.req);
+    worker_json_text(data, "entry", worker_dead_id_valid(c->e->entry)
+                                    ? c->e->entry : NULL);
+    worker_json_close(data);
+}
+
+
 /*
  * The answer comes before the decisions that follow: a replay of the audit must
  * know what was done to a group to decide as it was decided.
@@ -254,14 +282,7 @@ command_event(struct command *c)
         }
     }
 
-    worker_json_open(&data, NULL);
-    worker_json_text(&data, "op", c->e->op);
-    worker_json_text(&data, "outcome", command_outcomes[c->outcome]);
-    worker_json_text(&data, "text", c->result.text);
-    worker_json_text(&data, "reason", c->e->reason);
-    worker_json_text(&data, "req", c->result.req);
-    worker_json_close(&data);
-
+    command_data(c, &data);
     worker_event_write(c->ctx->commit, &event);
     worker_buffer_free(&data);
 
@@ -385,6 +406,43 @@ command_ask(struct command *c, const struct command_op *op)
 }
 
 
+/* Whether the dead letter is there will be seen when it is taken. */
+static void
+command_dead(struct command *c, const struct command_op *op)
+{
+    struct worker_buffer      done = { .len = 0 }, missing = { .len = 0 };
+    struct worker_dead_order  order = { .cmd = c->e->id, .conn = c->e->conn,
+                                        .by = c->by, .entry = c->e->entry,
+                                        .done = &done, .missing = &missing };
+    struct worker_log_about   about = { .shard = (int) c->ctx->shard,
+                                        .conn = c->e->conn };
+
+    worker_command_refuse(&c->result, "entry must be the id of a dead letter "
+                          "of the connection");
+    c->outcome = COMMAND_REFUSED;
+
+    if (!worker_dead_id_valid(c->e->entry)) {
+        command_event(c);
+        return;
+    }
+
+    command_data(c, &missing);
+    c->outcome = COMMAND_DONE;
+    snprintf(c->result.text, sizeof(c->result.text), "dead letter %s %s",
+             c->e->entry, op->done);
+    command_data(c, &done);
+
+    order.requeue = strcmp(op->name, COMMAND_REQUEUE) == 0;
+    worker_dead_carry(c->ctx, &order);
+    worker_log(WORKER_LOG_INFO, &about, "%s of dead letter %s by %s", op->name,
+               c->e->entry, c->by);
+    c->carried = 1;
+
+    worker_buffer_free(&done);
+    worker_buffer_free(&missing);
+}
+
+
 void
 worker_command_entry(struct worker_context *ctx,
     struct worker_connection *conn, const struct worker_entry *e)
@@ -407,6 +465,10 @@ worker_command_entry(struct worker_context *ctx,
 
     } else {
         op->run(&c, op);
+    }
+
+    if (c.carried) {
+        return;
     }
 
     worker_commit_count(ctx->commit, WORKER_COUNT_COMMANDS, 1);

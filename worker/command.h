@@ -1,7 +1,8 @@
 /*
  * An operator's command from the stream `cmd` takes effect (design, sections 5
  * and 6): connect and disconnect for a connection; enable and disable for a
- * connection, or for one of its groups; adjust and compliance for a group.
+ * connection, or for one of its groups; adjust and compliance for a group;
+ * requeue and drop for the dead letter `entry`.
  *
  * Each is answered by exactly one event `command` that bears its entry's id:
  * data has `op`, `outcome` (done, unchanged, refused), `text` (a sentence for

@@ -39,6 +39,7 @@ struct worker_context {
     struct worker_timers           *timers;
     struct worker_http             *http;
     struct worker_lease            *lease;
+    struct worker_redis            *redis;     /* commands */
     struct worker_commit           *commit;    /* open: will be sent next */
     struct event                   *pump;      /* the shard's next turn */
 

@@ -159,6 +159,18 @@ worker_ctl_incident_free(struct worker_ctl_incidents *in)
 }
 
 
+static int
+incident_yellow(const redisReply *fields)
+{
+    const char  *reason = worker_ctl_store_field(fields, "reason");
+
+    return reason != NULL
+           && (strcmp(reason, oscp_reason_name(OSCP_REASON_LIVENESS_LOST)) == 0
+               || strcmp(reason, oscp_reason_name(OSCP_REASON_FORECAST_GAP))
+                  == 0);
+}
+
+
 const struct worker_ctl_incident *
 worker_ctl_incident_find(const struct worker_ctl_incidents *in,
     const char *conn, const char *group)
@@ -170,7 +182,7 @@ worker_ctl_incident_find(const struct worker_ctl_incidents *in,
         g = worker_ctl_store_field(in->list[i].fields, "group");
 
         if (c != NULL && g != NULL && strcmp(c, conn) == 0
-            && strcmp(g, group) == 0)
+            && strcmp(g, group) == 0 && incident_yellow(in->list[i].fields))
         {
             return &in->list[i];
         }

@@ -32,7 +32,7 @@ int worker_ctl_incident_read(struct worker_ctl *ctl,
 
 void worker_ctl_incident_free(struct worker_ctl_incidents *incidents);
 
-/* The one that is open for a group, or NULL. */
+/* The one that is open because a group is in fallback, or NULL. */
 const struct worker_ctl_incident *worker_ctl_incident_find(
     const struct worker_ctl_incidents *incidents, const char *conn,
     const char *group);

@@ -1,7 +1,6 @@
 /*
- * connect, disconnect, enable, disable: the operator's orders.  An order is an
- * entry in the `cmd` stream; the worker answers it by an event that bears its
- * id.
+ * Orders, and those that need no more than names: connect, disconnect, enable,
+ * disable.
  */
 
 #include <stdio.h>
@@ -9,7 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "oscpctl.h"
+#include "oscpctl_order.h"
 #include "oscpctl_out.h"
 #include "oscpctl_stream.h"
 #include "oscpctl_text.h"
@@ -22,16 +21,15 @@ struct order_outcome {
     char  id[WORKER_CTL_STREAM_ID_SIZE];      /* of the command */
     char  outcome[32];                        /* "" while none is known */
     char  text[ORDER_TEXT_SIZE];
+    char  req[OSCP_ID_SIZE];                  /* of a message that it made */
 };
 
 
 /* A name nobody knows is most often mistyped: say what there is. */
-static const struct worker_ctl_connection *
-order_target(const struct worker_ctl *ctl)
+const struct worker_ctl_connection *
+worker_ctl_order_target(const struct worker_ctl *ctl, const char *conn,
+    const char *group)
 {
-    const char                          *conn = ctl->options->argv[0];
-    const char                          *group = ctl->options->argc > 1
-                                                 ? ctl->options->argv[1] : NULL;
     const struct worker_ctl_connection  *c;
 
     c = worker_ctl_catalog_connection(ctl->catalog, conn);
@@ -55,27 +53,36 @@ order_target(const struct worker_ctl *ctl)
 
 
 static int
-order_send(struct worker_ctl *ctl, unsigned shard, struct order_outcome *result)
+order_send(struct worker_ctl *ctl, const struct worker_ctl_order *order,
+    struct order_outcome *result)
 {
     int                               argc = 0;
     char                              key[OSCP_KEY_SIZE];
     redisReply                       *reply;
-    const char                       *argv[16];
+    const char                       *argv[14
+                                           + 2 * WORKER_CTL_ORDER_FIELDS_MAX];
     const struct worker_ctl_options  *o = ctl->options;
 
-    oscp_key(key, sizeof(key), o->access.prefix, shard, "cmd", NULL);
+    oscp_key(key, sizeof(key), ctl->prefix, order->shard, "cmd", NULL);
 
     argv[argc++] = "XADD";
     argv[argc++] = key;
     argv[argc++] = "*";
     argv[argc++] = "op";
-    argv[argc++] = o->command->name;
+    argv[argc++] = order->op;
     argv[argc++] = "conn";
-    argv[argc++] = o->argv[0];
+    argv[argc++] = order->conn;
 
-    if (o->argc > 1) {
+    if (order->group != NULL) {
         argv[argc++] = "group";
-        argv[argc++] = o->argv[1];
+        argv[argc++] = order->group;
+    }
+
+    for (size_t i = 0; i < order->nfields && i < WORKER_CTL_ORDER_FIELDS_MAX;
+         i++)
+    {
+        argv[argc++] = order->fields[i].name;
+        argv[argc++] = order->fields[i].value;
     }
 
     argv[argc++] = "by";
@@ -123,6 +130,10 @@ order_answer(const redisReply *fields, struct order_outcome *result)
 
     item = cJSON_GetObjectItemCaseSensitive(data, "text");
     snprintf(result->text, sizeof(result->text), "%s",
+             cJSON_IsString(item) ? item->valuestring : "");
+
+    item = cJSON_GetObjectItemCaseSensitive(data, "req");
+    snprintf(result->req, sizeof(result->req), "%s",
              cJSON_IsString(item) ? item->valuestring : "");
 
     cJSON_Delete(data);
@@ -218,37 +229,44 @@ order_pending(struct worker_ctl *ctl, unsigned shard,
 
 
 static int
-order_print(const struct worker_ctl *ctl, const struct order_outcome *result)
+order_print(const struct worker_ctl *ctl, const struct worker_ctl_order *order,
+    const struct order_outcome *result)
 {
-    int                               good;
-    cJSON                            *doc;
-    const struct worker_ctl_options  *o = ctl->options;
+    int     good;
+    cJSON  *doc;
 
     good = strcmp(result->outcome, "done") == 0
            || strcmp(result->outcome, "unchanged") == 0;
 
-    if (o->json) {
+    if (ctl->options->json) {
         doc = cJSON_CreateObject();
         cJSON_AddStringToObject(doc, "cmd", result->id);
-        cJSON_AddStringToObject(doc, "op", o->command->name);
-        cJSON_AddStringToObject(doc, "conn", o->argv[0]);
-        if (o->argc > 1) {
-            cJSON_AddStringToObject(doc, "group", o->argv[1]);
+        cJSON_AddStringToObject(doc, "op", order->op);
+        cJSON_AddStringToObject(doc, "conn", order->conn);
+        if (order->group != NULL) {
+            cJSON_AddStringToObject(doc, "group", order->group);
         }
-        cJSON_AddStringToObject(doc, "by", o->by);
+        for (size_t i = 0; i < order->nfields; i++) {
+            cJSON_AddStringToObject(doc, order->fields[i].name,
+                                    order->fields[i].value);
+        }
+        cJSON_AddStringToObject(doc, "by", ctl->options->by);
         cJSON_AddStringToObject(doc, "outcome", result->outcome);
         cJSON_AddStringToObject(doc, "text", result->text);
+        if (result->req[0] != '\0') {
+            cJSON_AddStringToObject(doc, "req", result->req);
+        }
         if (worker_ctl_out_json(doc) == -1) {
             return WORKER_CTL_EXIT_FAILED;
         }
 
     } else if (good) {
-        worker_ctl_out_line(WORKER_CTL_PLAIN, 0, "%s: %s%s%s", o->argv[0],
+        worker_ctl_out_line(WORKER_CTL_PLAIN, 0, "%s: %s%s%s", order->conn,
                             result->outcome, *result->text ? ": " : "",
                             result->text);
 
     } else {
-        worker_ctl_out_error("%s %s: %s%s%s", o->command->name, o->argv[0],
+        worker_ctl_out_error("%s %s: %s%s%s", order->op, order->conn,
                              result->outcome, *result->text ? ": " : "",
                              result->text);
     }
@@ -258,22 +276,18 @@ order_print(const struct worker_ctl *ctl, const struct order_outcome *result)
 
 
 int
-worker_ctl_order_run(struct worker_ctl *ctl)
+worker_ctl_order_carry(struct worker_ctl *ctl,
+    const struct worker_ctl_order *order)
 {
-    char                                 events[OSCP_KEY_SIZE];
-    char                                 last[WORKER_CTL_STREAM_ID_SIZE];
-    struct order_outcome                 result = { .outcome = "" };
-    const struct worker_ctl_connection  *c = order_target(ctl);
+    char                  events[OSCP_KEY_SIZE];
+    char                  last[WORKER_CTL_STREAM_ID_SIZE];
+    struct order_outcome  result = { .outcome = "" };
 
-    if (c == NULL) {
-        return WORKER_CTL_EXIT_FAILED;
-    }
-
-    oscp_key(events, sizeof(events), ctl->prefix, c->shard, "events",
+    oscp_key(events, sizeof(events), ctl->prefix, order->shard, "events",
              NULL);
 
     if (worker_ctl_stream_last(ctl->store, events, last) == -1
-        || order_send(ctl, c->shard, &result) == -1)
+        || order_send(ctl, order, &result) == -1)
     {
         return WORKER_CTL_EXIT_FAILED;
     }
@@ -285,8 +299,29 @@ worker_ctl_order_run(struct worker_ctl *ctl)
     }
 
     if (result.outcome[0] == '\0') {
-        order_pending(ctl, c->shard, &result);
+        order_pending(ctl, order->shard, &result);
     }
 
-    return order_print(ctl, &result);
+    return order_print(ctl, order, &result);
+}
+
+
+int
+worker_ctl_order_run(struct worker_ctl *ctl)
+{
+    const struct worker_ctl_options     *o = ctl->options;
+    const struct worker_ctl_connection  *c;
+    struct worker_ctl_order              order = { .op = o->command->name,
+                                                   .conn = o->argv[0] };
+
+    order.group = o->argc > 1 ? o->argv[1] : NULL;
+
+    c = worker_ctl_order_target(ctl, order.conn, order.group);
+    if (c == NULL) {
+        return WORKER_CTL_EXIT_FAILED;
+    }
+
+    order.shard = c->shard;
+
+    return worker_ctl_order_carry(ctl, &order);
 }

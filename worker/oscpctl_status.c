@@ -14,6 +14,7 @@
 #include "oscpctl_overview.h"
 #include "oscpctl_table.h"
 #include "oscpctl_text.h"
+#include "oscpctl_waiting.h"
 #include "oscp_version.h"
 
 
@@ -25,6 +26,7 @@ struct status {
     struct worker_ctl_lease      *leases;        /* one per shard */
     struct worker_ctl_overview   *overviews;     /* one per connection */
     struct worker_ctl_incidents   incidents;
+    struct worker_ctl_waiting     waiting;
     size_t                        stale;         /* circuits */
     size_t                        nobody;        /* shards */
 };
@@ -62,7 +64,8 @@ status_read(struct status *s)
         }
     }
 
-    return worker_ctl_incident_read(s->ctl, &s->incidents);
+    return worker_ctl_incident_read(s->ctl, &s->incidents) == -1
+           || worker_ctl_waiting_read(s->ctl, &s->waiting) == -1 ? -1 : 0;
 }
 
 
@@ -74,6 +77,7 @@ status_free(struct status *s)
     }
 
     worker_ctl_incident_free(&s->incidents);
+    worker_ctl_waiting_free(&s->waiting);
     free(s->leases);
     free(s->overviews);
 }
@@ -140,12 +144,26 @@ status_state_style(const char *state)
 
 
 static void
-status_connection(const struct status *s, const struct worker_ctl_overview *o,
+status_outbox(const struct status *s,
+    const struct worker_ctl_waiting_queue *queue, struct worker_ctl_table *t)
+{
+    char  at[WORKER_CTL_TEXT_SIZE], cell[STATUS_CELL_SIZE];
+
+    snprintf(cell, sizeof(cell), "%zu since %s", queue->n,
+             worker_ctl_text_time(queue->since_ms, s->ctl->now_ms, at));
+    worker_ctl_table_cell(t, WORKER_CTL_PLAIN, queue->n > 0 ? cell : "");
+}
+
+
+static void
+status_connection(const struct status *s, size_t i,
     struct worker_ctl_table *t)
 {
     char         at[WORKER_CTL_TEXT_SIZE], cell[STATUS_CELL_SIZE];
     oscp_ms_t    now = s->ctl->now_ms, liveness, error;
     const char  *state, *text;
+
+    const struct worker_ctl_overview  *o = &s->overviews[i];
 
     state = worker_ctl_store_field(o->conn, "state");
     state = state != NULL ? state : "not taken up";
@@ -173,6 +191,8 @@ status_connection(const struct status *s, const struct worker_ctl_overview *o,
         worker_ctl_table_cell(t, WORKER_CTL_PLAIN, cell);
     }
 
+    status_outbox(s, &s->waiting.queues[i], t);
+
     text = worker_ctl_store_field(o->conn, "last_error");
     error = worker_ctl_text_stored(worker_ctl_store_field(o->conn,
                                                           "last_error_at"));
@@ -193,12 +213,13 @@ status_connections(const struct status *s)
     struct worker_ctl_table  *t;
 
     static const char *const  heads[] = {
-        "CONNECTION", "STATE", "SINCE", "LIVENESS", "LAST ERROR", NULL
+        "CONNECTION", "STATE", "SINCE", "LIVENESS", "OUTBOX",
+        "LAST ERROR", NULL
     };
 
     t = worker_ctl_table_create(heads);
     for (size_t i = 0; i < s->ctl->catalog->n; i++) {
-        status_connection(s, &s->overviews[i], t);
+        status_connection(s, i, t);
     }
 
     return worker_ctl_table_print(t);
@@ -332,6 +353,11 @@ status_text(const struct status *s)
                             s->stale == 1 ? " is" : "s are");
     }
 
+    if (s->waiting.dead > 0) {
+        worker_ctl_out_line(WORKER_CTL_YELLOW, 0, "Dead letters: %lld; see "
+                            "oscpctl dead", s->waiting.dead);
+    }
+
     worker_ctl_out_gap();
     worker_ctl_out_line(s->incidents.n > 0 ? WORKER_CTL_YELLOW
                                            : WORKER_CTL_GREEN, 0,
@@ -374,6 +400,10 @@ status_json(const struct status *s)
         o = &s->overviews[i];
         object = worker_ctl_json_fields(o->conn);
         cJSON_AddStringToObject(object, "name", o->connection->name);
+        cJSON_AddNumberToObject(object, "waiting",
+                                (double) s->waiting.queues[i].n);
+        worker_ctl_json_time(object, "waiting_since",
+                             s->waiting.queues[i].since_ms);
         groups = cJSON_AddArrayToObject(object, "groups");
         for (size_t k = 0; k < o->ngroups; k++) {
             cJSON_AddItemToArray(groups,
@@ -387,6 +417,8 @@ status_json(const struct status *s)
         cJSON_AddItemToArray(list,
                              cJSON_CreateString(catalog->unreadable[i]));
     }
+
+    cJSON_AddNumberToObject(doc, "dead_letters", (double) s->waiting.dead);
 
     list = cJSON_AddArrayToObject(doc, "incidents");
     for (size_t i = 0; i < s->incidents.n; i++) {

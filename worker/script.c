@@ -104,6 +104,47 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
     "  n = n + 1\n"
     "end\n"
     "return n\n",
+
+    /* HINCRBY goes first, as in a commit */
+    [WORKER_SCRIPT_DEAD] =
+    SCRIPT_FENCE
+    "redis.call('HINCRBY', KEYS[2], 'commands', 1)\n"
+    "local got = redis.call('XRANGE', KEYS[3], ARGV[4], ARGV[4])\n"
+    "local fields, letter, skip = got[1] and got[1][2] or {}, {}, {}\n"
+    "for _, name in ipairs({'created', 'reason', 'status', 'tries'}) do\n"
+    "  skip[name] = true\n"
+    "end\n"
+    "local words = {KEYS[4], '*'}\n"
+    "for i = 1, #fields, 2 do\n"
+    "  letter[fields[i]] = fields[i + 1]\n"
+    "  if not skip[fields[i]] then\n"
+    "    words[#words + 1] = fields[i]\n"
+    "    words[#words + 1] = fields[i + 1]\n"
+    "  end\n"
+    "end\n"
+    "local found = letter.conn == ARGV[5]\n"
+    "if found then\n"
+    "  if ARGV[3] == 'requeue' then\n"
+    "    words[#words + 1] = 'created'\n"
+    "    words[#words + 1] = ARGV[8]\n"
+    "    redis.call('XADD', unpack(words))\n"
+    "  end\n"
+    "  redis.call('XDEL', KEYS[3], ARGV[4])\n"
+    "end\n"
+    "local event = {KEYS[6], 'MAXLEN', '~', ARGV[9], '*', 'event', 'command',\n"
+    "               'conn', ARGV[5]}\n"
+    "if found and letter.group then\n"
+    "  event[#event + 1] = 'group'\n"
+    "  event[#event + 1] = letter.group\n"
+    "end\n"
+    "for _, word in ipairs({'at', ARGV[8], 'by', ARGV[7], 'cmd', ARGV[6],\n"
+    "                       'data', found and ARGV[10] or ARGV[11]}) do\n"
+    "  event[#event + 1] = word\n"
+    "end\n"
+    "redis.call('XADD', unpack(event))\n"
+    "redis.call('XACK', KEYS[5], ARGV[2], ARGV[6])\n"
+    "redis.call('XDEL', KEYS[5], ARGV[6])\n"
+    "return found and 1 or 0\n",
 };
 
 

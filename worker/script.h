@@ -53,6 +53,16 @@ enum worker_script {
      */
     WORKER_SCRIPT_COMMIT,
 
+    /*
+     * An operator's order about a dead letter, answered and settled.
+     * KEYS lease, stats, dead, out, cmd, events; ARGV value, consumer group,
+     * "requeue" or "drop", the dead letter's id, its connection, the command's
+     * id, by whom, now as text, how many events are kept, the answer's data
+     * when it is done, and when there is no such dead letter.
+     * Reply: 1, 0: there was none.
+     */
+    WORKER_SCRIPT_DEAD,
+
     WORKER_SCRIPT_COUNT
 };
 

@@ -596,6 +596,7 @@ shard_setup(struct worker_shard *shard)
                                      &lease_events, shard);
     shard->redis = worker_redis_create(conf->base, conf->redis, &use,
                                        shard->key_lease, shard);
+    ctx->redis = shard->redis;
     shard->wait = worker_wait_create(conf->base, conf->redis, &wait_events,
                                      shard);
     shard->intake = worker_intake_create(ctx, conf->config, &shard->roster);
