@@ -69,7 +69,6 @@ subtest 'the master is killed under load' => sub {
     wait_for(sub { forecast() }, 20);
     ok($sent{"load-$sent"}, 'the sentinels promote the replica');
     isnt(master_port(), $old->port, 'another server');
-    forecast() for 1 .. 20;
     works('there');
     ok($direct->wait_settled, 'everything is settled');
     note("$before before, ", $sent - $before, ' after');
@@ -85,7 +84,7 @@ subtest 'the master is killed under load' => sub {
     like($out, qr/vector/, 'and told');
     is($ctl->json('status')->{shards}[0]{backlog}, 0, 'and again');
 
-    $old->start;
+    $redis->rejoin($old);
     ok(wait_for(sub { OSCP::Sentinel::replicating($old) }, 20),
         'the old one comes back as a replica');
     works('with it');

@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "http.h"
 #include "identity.h"
+#include "lookout.h"
 #include "shard.h"
 
 
@@ -227,6 +228,14 @@ daemon_setup(struct worker_daemon *d)
         return -1;
     }
 
+    if (d->redis.address.kind == OSCP_ADDRESS_SENTINEL) {
+        d->redis.lookout = worker_lookout_create(d->base, &d->redis);
+        if (d->redis.lookout == NULL) {
+            worker_log(WORKER_LOG_ERROR, NULL, "no memory");
+            return -1;
+        }
+    }
+
     d->shard_conf.base = d->base;
     d->shard_conf.http = d->http;
     d->shard_conf.redis = &d->redis;
@@ -284,6 +293,7 @@ worker_daemon_free(struct worker_daemon *d)
     }
 
     worker_config_free(d->config);
+    worker_lookout_free(d->redis.lookout);
     worker_http_free(d->http);
 
     if (d->timer != NULL) {

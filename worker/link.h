@@ -21,6 +21,8 @@
 #define WORKER_LINK_WHY_SIZE   256
 #define WORKER_LINK_ARGS_MAX   32
 
+struct worker_lookout;
+
 /* Where Redis is and who we are there; kept by its owner, outlives users. */
 struct worker_redis_conf {
     oscp_address_t         address;
@@ -29,6 +31,7 @@ struct worker_redis_conf {
     unsigned               db;
     struct worker_tls     *tls;          /* NULL: none */
     struct evdns_base     *dns;          /* resolves names */
+    struct worker_lookout *lookout;      /* NULL: nobody tells of masters */
 };
 
 struct worker_link;

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "lookout.h"
 #include "node.h"
 #include "oscp_slot.h"
 #include "redis.h"
@@ -31,9 +32,11 @@ struct worker_redis {
     struct worker_node              *node;      /* who tells where */
     struct worker_link              *link;      /* to there */
     struct worker_link_use           link_use;
+    struct worker_lookout_member     member;    /* of the process's lookout */
     struct event                    *role;      /* asks again for the role */
     oscp_host_t                      host;      /* the last one; port 0: none */
     unsigned                         setup;     /* replies until ready */
+    unsigned                         open:1;    /* to `host`, or on the way */
 };
 
 
@@ -44,6 +47,7 @@ worker_redis_close(struct worker_redis *redis)
     worker_node_stop(redis->node);
     worker_link_close(redis->link);
     redis->setup = 0;
+    redis->open = 0;
 }
 
 
@@ -206,15 +210,20 @@ callback_opened(void *arg)
 }
 
 
+static int
+redis_same(const oscp_host_t *a, const oscp_host_t *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+
 /* An operator who reads of a lost connection wants to know what came of it. */
 static void
 redis_tell(struct worker_redis *redis, const oscp_host_t *host)
 {
     int  moved;
 
-    if (redis->host.port == host->port
-        && strcmp(redis->host.host, host->host) == 0)
-    {
+    if (redis_same(&redis->host, host)) {
         return;
     }
 
@@ -234,7 +243,21 @@ callback_found(void *arg, const oscp_host_t *host)
         redis_tell(redis, host);
     }
 
+    redis->open = 1;
     worker_link_open(redis->link, host);
+}
+
+
+/* The sentinels name a master. */
+static void
+callback_told(void *arg, const oscp_host_t *master)
+{
+    struct worker_redis  *redis = arg;
+
+    if (redis->open && !redis_same(&redis->host, master)) {
+        worker_redis_fail(redis, "the master is now %s:%u", master->host,
+                          master->port);
+    }
 }
 
 
@@ -289,6 +312,12 @@ worker_redis_create(struct event_base *base,
         return NULL;
     }
 
+    if (conf->lookout != NULL) {
+        redis->member.told = callback_told;
+        redis->member.arg = redis;
+        worker_lookout_join(conf->lookout, &redis->member);
+    }
+
     return redis;
 }
 
@@ -298,6 +327,10 @@ worker_redis_free(struct worker_redis *redis)
 {
     if (redis == NULL) {
         return;
+    }
+
+    if (redis->member.told != NULL) {
+        worker_lookout_leave(redis->conf->lookout, &redis->member);
     }
 
     worker_node_free(redis->node);

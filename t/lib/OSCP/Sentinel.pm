@@ -138,6 +138,16 @@ sub wait_failover {
     }, $seconds // 20);
 }
 
+# Starts a server that was ended, as a replica of the master: by themselves the
+# sentinels take many seconds to make it one.
+sub rejoin {
+    my ($self, $server) = @_;
+
+    push @{$server->{arguments}}, '--replicaof',
+        '127.0.0.1 ' . $self->master->{port};
+    return $server->start;
+}
+
 sub command {
     my ($self, @words) = @_;
     my $master = $self->master // die "no sentinel answers\n";
