@@ -28,6 +28,7 @@ sub connection {
 }
 
 subtest 'at start' => sub {
+    ok($door->ready, 'both workers are connected');
     my $status = $door->status;
     like($status->{version}, qr/^\d+\.\d+\.\d+$/, 'version');
     is($status->{redis}, 'up', 'Redis is up');
