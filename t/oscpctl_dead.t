@@ -155,6 +155,22 @@ subtest 'requeue' => sub {
         qr/there is no dead letter "\Q$put[0]\E"/, 'only once');
 };
 
+subtest 'all' => sub {
+    $cp->command('misbehave refuse=' . MESSAGE . ':403 times=2');
+    my @more = map { put('vector') } 1 .. 2;
+    ok(wait_for(sub { (() = dead()) == 4 }), 'two more');
+    my $out = command(0, 'dead', 'requeue', 'all', @wait);
+    is(() = $out =~ /done: dead letter/g, 4, 'one by one');
+    ok(wait_for(sub { told('delivered', $more[1]) }), 'all are delivered');
+    is(() = dead(), 0, 'none is left');
+    is(command(0, 'dead', 'requeue', 'all', @wait),
+        'There are no dead letters.', 'which is said');
+    $cp->command('misbehave refuse=' . MESSAGE . ':400 times=2');
+    @put[1, 2] = (put('vector'), put('gone'));
+    ok(wait_for(sub { (() = dead()) == 2 }), 'others');
+    %id = map { $_->{req} => $_->{id} } dead();
+};
+
 subtest 'drop' => sub {
     my $doc = $ctl->json('dead', 'drop', $id{$put[1]}, @wait);
     is_deeply([@{$doc}{qw(op conn entry outcome by)}], ['drop', 'vector',

@@ -355,6 +355,25 @@ subtest 'a worker that dies' => sub {
 };
 
 is(waiting(), 0, 'nothing is left');
+
+subtest 'too many' => sub {
+    command('disable', 'vector');
+    ok($direct->wait_hash('conn:vector', { state => 'disabled' }), 'held');
+    my $other = put('vector', msg => 'group_capacity_compliance_error');
+    my @put = map { put('vector', body => 'x' x 2**20) } 1 .. 34;
+    ok(wait_for(sub { told('given_up', $put[2]) }), 'the oldest are given up');
+    is((told('given_up', $put[0]))[0]{data}{why}, 'too many wait',
+        'and it is told why');
+    is(waiting(), 32, '32 MB of a kind, less what belongs to them, wait');
+    is(() = told('given_up', $other), 0, 'other kinds do not count');
+    my $group = $direct->hash('group:vector:DEPOT01');
+    ok($group->{undeliverable_incident}, 'an incident is open');
+    ok($direct->wait_applied(publish('other')), 'the connection is removed');
+    ok(wait_empty(), 'all is given up');
+    ok($direct->hash("incident:$group->{undeliverable_incident}")
+        ->{resolved_at}, 'and the incident is resolved');
+};
+
 is($_->stop, 0, 'simulator') for @cp[1 .. $#cp];
 $direct->finish;
 done_testing();

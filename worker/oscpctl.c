@@ -27,7 +27,7 @@ static const struct worker_ctl_command  oscpctl_commands[] = {
       WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND, worker_ctl_order_run },
     { "disable", "CONN [GROUP]", 1, 2,
       WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND, worker_ctl_order_run },
-    { "dead", "[list | show ID | requeue ID | drop ID]", 0, 2,
+    { "dead", "[list | show ID | requeue ID|all | drop ID|all]", 0, 2,
       WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND, worker_ctl_dead_run },
     { NULL, NULL, 0, 0, 0, NULL }
 };

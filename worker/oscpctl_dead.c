@@ -15,6 +15,9 @@
 #include "oscpctl_text.h"
 
 
+#define DEAD_NONE   "There are no dead letters."
+
+
 /* One of them; points into what Redis gave. */
 struct dead_letter {
     unsigned           shard;
@@ -25,14 +28,19 @@ struct dead_letter {
 /* Is shown one after the other; a result other than 0 ends it. */
 typedef int dead_visit(void *arg, const struct dead_letter *letter);
 
-/* The one that a name is meant for. */
-struct dead_search {
-    const char                *name;
-    size_t                     n;             /* how many there are */
-    struct worker_ctl_order    order;
+/* One that an order is about. */
+struct dead_target {
+    unsigned                   shard;
     char                       id[WORKER_CTL_STREAM_ID_SIZE];
     char                       conn[OSCP_NAME_SIZE];
-    cJSON                     *doc;
+};
+
+/* Those that a name is meant for. */
+struct dead_search {
+    const char                *name;          /* NULL: all */
+    struct dead_target        *targets;
+    size_t                     n;
+    cJSON                     *doc;           /* the first one */
 };
 
 /* The list as it grows; one of both. */
@@ -184,7 +192,7 @@ dead_run_list(struct worker_ctl *ctl)
     }
 
     if (rc == 0 && list.n == 0) {
-        worker_ctl_out_line(WORKER_CTL_GREEN, 0, "There are no dead letters.");
+        worker_ctl_out_line(WORKER_CTL_GREEN, 0, DEAD_NONE);
     }
 
     return rc;
@@ -194,19 +202,29 @@ dead_run_list(struct worker_ctl *ctl)
 static int
 dead_visit_search(void *arg, const struct dead_letter *letter)
 {
+    void                *list;
     struct dead_search  *s = arg;
+    struct dead_target  *t;
 
-    if (strcmp(letter->id, s->name) != 0
+    if (s->name != NULL && strcmp(letter->id, s->name) != 0
         && strcmp(dead_field(letter, "req"), s->name) != 0)
     {
         return 0;
     }
 
-    if (s->n++ == 0) {
-        snprintf(s->id, sizeof(s->id), "%s", letter->id);
-        snprintf(s->conn, sizeof(s->conn), "%s", dead_field(letter, "conn"));
-        s->order.shard = letter->shard;
-        s->order.conn = s->conn;
+    list = realloc(s->targets, (s->n + 1) * sizeof(*s->targets));
+    if (list == NULL) {
+        worker_ctl_out_error("no memory");
+        return -1;
+    }
+
+    s->targets = list;
+    t = &s->targets[s->n++];
+    t->shard = letter->shard;
+    snprintf(t->id, sizeof(t->id), "%s", letter->id);
+    snprintf(t->conn, sizeof(t->conn), "%s", dead_field(letter, "conn"));
+
+    if (s->doc == NULL) {
         s->doc = dead_json(letter);
     }
 
@@ -214,17 +232,29 @@ dead_visit_search(void *arg, const struct dead_letter *letter)
 }
 
 
-/* By its id, or by its message's.  Returns 0, or -1 (told). */
-static int
-dead_find(struct worker_ctl *ctl, struct dead_search *s)
+static void
+dead_search_free(struct dead_search *s)
 {
-    s->name = ctl->options->argv[1];
+    cJSON_Delete(s->doc);
+    free(s->targets);
+}
+
+
+/*
+ * By its id, or by its message's; or all of them.  Returns 0, or -1 (told);
+ * free it all the same.
+ */
+static int
+dead_find(struct worker_ctl *ctl, struct dead_search *s, int all)
+{
+    memset(s, 0, sizeof(*s));
+    s->name = all ? NULL : ctl->options->argv[1];
 
     if (dead_walk(ctl, dead_visit_search, s) == -1) {
         return -1;
     }
 
-    if (s->n == 1) {
+    if (s->n == 1 || all) {
         return 0;
     }
 
@@ -232,8 +262,6 @@ dead_find(struct worker_ctl *ctl, struct dead_search *s)
                          "dead shows all" : "there are several dead letters "
                          "\"%s\": name the one by its id, or by its message's",
                          s->name);
-    cJSON_Delete(s->doc);
-    s->doc = NULL;
 
     return -1;
 }
@@ -273,41 +301,61 @@ dead_print(const struct worker_ctl *ctl, const cJSON *doc)
 static int
 dead_run_show(struct worker_ctl *ctl)
 {
-    struct dead_search  s = { .n = 0 };
+    int                 rc;
+    struct dead_search  s;
 
-    if (dead_find(ctl, &s) == -1) {
-        return -1;
+    rc = dead_find(ctl, &s, 0);
+
+    if (rc == 0 && ctl->options->json) {
+        rc = worker_ctl_out_json(s.doc);
+        s.doc = NULL;
+
+    } else if (rc == 0) {
+        dead_print(ctl, s.doc);
     }
 
-    if (ctl->options->json) {
-        return worker_ctl_out_json(s.doc);
-    }
+    dead_search_free(&s);
 
-    dead_print(ctl, s.doc);
-    cJSON_Delete(s.doc);
-
-    return 0;
+    return rc;
 }
 
 
-/* requeue and drop are the worker's to do. */
+static int
+dead_order(struct worker_ctl *ctl, const struct dead_target *t)
+{
+    struct worker_ctl_order_field  entry = { "entry", t->id };
+    struct worker_ctl_order        order = { .op = ctl->options->argv[0],
+                                             .shard = t->shard,
+                                             .conn = t->conn,
+                                             .fields = &entry, .nfields = 1 };
+
+    return worker_ctl_order_carry(ctl, &order) == WORKER_CTL_EXIT_DONE ? 0 : -1;
+}
+
+
+/*
+ * requeue and drop are the worker's to do: one after the other, in their order,
+ * until one fails.
+ */
 static int
 dead_run_order(struct worker_ctl *ctl)
 {
-    struct dead_search             s = { .n = 0 };
-    struct worker_ctl_order_field  entry = { "entry", s.id };
+    int                 rc, all = strcmp(ctl->options->argv[1], "all") == 0;
+    struct dead_search  s;
 
-    if (dead_find(ctl, &s) == -1) {
-        return -1;
+    rc = dead_find(ctl, &s, all);
+
+    if (rc == 0 && s.n == 0 && !ctl->options->json) {
+        worker_ctl_out_line(WORKER_CTL_GREEN, 0, DEAD_NONE);
     }
 
-    cJSON_Delete(s.doc);
-    s.order.op = ctl->options->argv[0];
-    s.order.fields = &entry;
-    s.order.nfields = 1;
+    for (size_t i = 0; i < s.n && rc == 0; i++) {
+        rc = dead_order(ctl, &s.targets[i]);
+    }
 
-    return worker_ctl_order_carry(ctl, &s.order) == WORKER_CTL_EXIT_DONE ? 0
-                                                                         : -1;
+    dead_search_free(&s);
+
+    return rc;
 }
 
 
