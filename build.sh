@@ -29,9 +29,10 @@ usage: ./build.sh COMMAND
                   tree NGINX_SRC=DIR; --asan: into build/asan, sanitized
   test [FILE...]  unit, module and scenario tests, plain and sanitized;
                   with files: only these, plain (--asan FILE...: sanitized)
-  run [--once]    the sandbox: Redis, nginx, worker and a simulated grid
-                  operator on loopback; --once: one short pass, exit 0 only
-                  if the circuit's value changed as the forecast said
+  run [--once]    the sandbox: Redis, nginx, worker, a simulated grid operator
+                  and two simulated depots on loopback; --once: one short pass,
+                  exit 0 only if the circuit's value changed as the forecast
+                  said, and a metered window arrived with the right energy
   bench           ratios measured side by side in one run
   fuzz [SECONDS]  libFuzzer over the readers of what comes from outside, 60
                   seconds in all; 0: each target once over its seeds
