@@ -194,7 +194,8 @@ subtest 'what is no order' => sub {
         return $event->{data};
     };
     my %drop = (op => 'drop', conn => 'vector');
-    for my $entry ('', '1', '1-', 'x-1', '1-1-1', '9' x 21 . '-1', '12-0') {
+    for my $entry ('', '1', '1-', 'x-1', '1-1-1', '9' x 21 . '-1', '12-0',
+        '9' x 20 . '-1', '1-' . '9' x 20) {
         is_deeply([@{$cmd->(%drop, entry => $entry)}{qw(outcome text)}],
             ['refused', 'entry must be the id of a dead letter of the '
                 . 'connection'], "entry '$entry'");

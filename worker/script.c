@@ -105,12 +105,18 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
     "end\n"
     "return n\n",
 
-    /* HINCRBY goes first, as in a commit */
+    /*
+     * HINCRBY goes first, as in a commit.  An id that Redis cannot read, and
+     * what somebody else has put there, is no dead letter of ours.
+     */
     [WORKER_SCRIPT_DEAD] =
     SCRIPT_FENCE
     "redis.call('HINCRBY', KEYS[2], 'commands', 1)\n"
-    "local got = redis.call('XRANGE', KEYS[3], ARGV[4], ARGV[4])\n"
+    "local got = redis.pcall('XRANGE', KEYS[3], ARGV[4], ARGV[4])\n"
     "local fields, letter, skip = got[1] and got[1][2] or {}, {}, {}\n"
+    "if #fields > 100 then\n"
+    "  fields = {}\n"
+    "end\n"
     "for _, name in ipairs({'created', 'reason', 'status', 'tries'}) do\n"
     "  skip[name] = true\n"
     "end\n"
