@@ -314,6 +314,18 @@ subtest 'groups and connections that go' => sub {
     my $gone = put('vector', group => 'DEPOT09');
     ok(wait_for(sub { told('delivered', $gone) }),
         'what a group owes is delivered when it is gone');
+    $cp{vector}->command('misbehave refuse=' . MESSAGE . ':404 times=2');
+    my $dead = put('vector', group => 'DEPOT09');
+    my $none = put('vector', group => undef);
+    ok(wait_for(sub { told('dead', $none) }), 'or is a dead letter');
+    my $id = $direct->hash('conn:vector')->{undeliverable_incident};
+    like($direct->hash("incident:$id")->{detail}, qr/$none/,
+        'the connection has an incident for what is of no group');
+    unlike(join("\0", map { %$_ } $redis->stream($direct->key(
+        'notifications'))), qr/$dead/, 'but none for a group that is gone');
+    put('vector');
+    ok($direct->wait_hash('conn:vector', { undeliverable_incident => undef }),
+        'whatever is delivered resolves it');
     my $before = counter('out_retries');
     $cp{bearer}->command('misbehave refuse=' . MESSAGE . ':503');
     my @put = map { put('bearer') } 1 .. 2;

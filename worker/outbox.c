@@ -99,7 +99,10 @@ outbox_remove(struct worker_outbox *o, struct worker_letter *l)
 }
 
 
-/* The incident that a message belongs to, and the hash that keeps it. */
+/*
+ * The incident that a message belongs to, and the hash that keeps it.  NULL for
+ * a group that is gone: nothing would ever resolve it.
+ */
 static struct worker_incident *
 outbox_incident(struct worker_outbox *o, const struct worker_letter *l,
     char key[OSCP_KEY_SIZE])
@@ -113,7 +116,20 @@ outbox_incident(struct worker_outbox *o, const struct worker_letter *l,
 
     worker_context_key(o->ctx, key, "conn", o->link->conn, NULL, NULL);
 
-    return &o->incident;
+    return *l->group == '\0' ? &o->incident : NULL;
+}
+
+
+/*
+ * The connection's own incident ends, with it or by whatever reaches the peer.
+ */
+static void
+outbox_resolve(struct worker_outbox *o)
+{
+    char  key[OSCP_KEY_SIZE];
+
+    worker_context_key(o->ctx, key, "conn", o->link->conn, NULL, NULL);
+    worker_fate_end(o->ctx, &o->incident, key, worker_clock_wall());
 }
 
 
@@ -133,6 +149,10 @@ outbox_settle(struct worker_outbox *o, struct worker_letter *l,
     }
 
     worker_fate_write(o->ctx, fate, incident, key, worker_clock_wall());
+    if (fate->kind == WORKER_FATE_DELIVERED) {
+        outbox_resolve(o);
+    }
+
     outbox_remove(o, l);
     worker_context_wake(o->ctx);
 }
@@ -284,6 +304,14 @@ outbox_oldest(const struct worker_outbox *o, const struct outbox_kind *kind)
 }
 
 
+/* When it is of no use any more. */
+static oscp_ms_t
+outbox_end(const struct worker_letter *l)
+{
+    return l->created_ms + oscp_delivery_age_ms(l->kind);
+}
+
+
 /*
  * Gives up what is too old, in any state of the connection, and returns when
  * the next one will be.
@@ -297,7 +325,7 @@ outbox_expire(struct worker_outbox *o, oscp_ms_t now)
 
     for (unsigned i = 0; i < OSCP_MESSAGE_COUNT; i++) {
         while ((l = outbox_oldest(o, &o->kinds[i])) != NULL) {
-            end = l->created_ms + oscp_delivery_age_ms(l->kind);
+            end = outbox_end(l);
 
             if (end > now || n == OUTBOX_EXPIRE_BATCH) {
                 end = end > now ? end : now + OUTBOX_EXPIRE_MS;
@@ -317,8 +345,9 @@ outbox_expire(struct worker_outbox *o, oscp_ms_t now)
 void
 worker_outbox_turn(struct worker_outbox *o)
 {
-    int        flows, ready;
-    oscp_ms_t  now = worker_clock_wall(), next;
+    int                    flows, ready;
+    oscp_ms_t              now = worker_clock_wall(), next;
+    struct worker_letter  *l;
 
     if (!o->ctx->live || o->ctx->failed) {
         return;
@@ -337,8 +366,9 @@ worker_outbox_turn(struct worker_outbox *o)
 
     o->flows = flows != 0;
     next = outbox_expire(o, now);
-    ready = flows && !TAILQ_EMPTY(&o->letters) && !worker_peer_busy(&o->send)
-            && o->settling == OUTBOX_SETTLED;
+    l = TAILQ_FIRST(&o->letters);
+    ready = flows && l != NULL && !worker_peer_busy(&o->send)
+            && o->settling == OUTBOX_SETTLED && outbox_end(l) > now;
 
     if (ready && o->retry_ms > now) {
         next = o->retry_ms < next ? o->retry_ms : next;
@@ -409,7 +439,6 @@ worker_outbox_changed(struct worker_outbox *o)
 void
 worker_outbox_end(struct worker_outbox *o)
 {
-    char                   key[OSCP_KEY_SIZE];
     struct worker_letter  *l;
     struct worker_fate     fate = { .kind = WORKER_FATE_GIVEN_UP,
                                     .conn = o->link->conn, .text = "",
@@ -424,8 +453,7 @@ worker_outbox_end(struct worker_outbox *o)
         outbox_remove(o, l);
     }
 
-    worker_context_key(o->ctx, key, "conn", o->link->conn, NULL, NULL);
-    worker_fate_end(o->ctx, &o->incident, key, worker_clock_wall());
+    outbox_resolve(o);
 }
 
 
