@@ -63,6 +63,12 @@ set('forecast:vector:DEPOT01:CONSUMPTION', req => 'req-7',
     blocks => '[' . join(',', map { sprintf '["%s","%s",%d,"ALL","req-7"]',
         at(60 * $_), at(60 * $_ + 60), 1000 * $_ + 5000 } -3 .. 8) . ']');
 
+set('adjustment:vector:DEPOT01:CONSUMPTION', state => 'refused', req => 'adj-1',
+    requested_at => at(-50), ended_at => at(-49), by => 'operator ann',
+    answer => 'no' . EVIL, blocks => '[' . join(',', map { sprintf
+        '["%s","%s",%d,"ALL"]', at($_), at($_ + 1), 90000 } 1 .. 8) . ']');
+set('adjustment:vector:DEPOT01:OPTIMUM', state => 'requested', blocks => EVIL);
+
 subtest 'status' => sub {
     my ($status, $out, $err) = $ctl->run('status');
     is($status, 0, 'done');
@@ -115,8 +121,16 @@ subtest 'show' => sub {
     like($out, qr/^    > .* 5 kW  phase ALL  req-7$/m, 'the block that holds');
     like($out, qr/\.\.\. 3 more, until/, 'the rest in short');
     unlike($out, qr/ 2 kW  phase/, 'and not what has ended');
+    like($out, qr/^adjustment CONSUMPTION: refused \S+: no\?\[2J\?/m,
+        'what was asked for, and the answer');
+    like($out, qr/asked\s+for \d\d:\d\d:\d\d\s+by operator ann$/m, 'when, by whom');
+    like($out, qr/^    \S+ to \S+  90 kW  phase ALL$/m, 'its blocks');
+    like($out, qr/^    \.\.\. 2 more$/m, 'the first of them');
+    like($out, qr/^adjustment OPTIMUM: requested, asked for never by nobody/m,
+        'one that somebody has damaged');
     my $json = $ctl->json('show', 'depot-1');
     is(@$json, 1, 'a scope');
+    is($json->[0]{adjustments}{CONSUMPTION}{req}, 'adj-1', 'adjustments');
     is(@{$json->[0]{forecasts}{CONSUMPTION}{blocks}}, 12, 'with all blocks');
     is(@{$ctl->json('show', 'DEPOT01')}, 2, 'a group of two connections');
     is($ctl->json('show', 'vector')->[0]{configuration}{profile}, 'vector',

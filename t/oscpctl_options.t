@@ -24,10 +24,10 @@ subtest 'help and version' => sub {
     my ($status, $out) = $bare->run('--help');
     is($status, 0, '--help');
     like($out, qr/^\s+$_\b/m, "tells $_") for qw(status show explain incidents
-        events connect disconnect enable disable);
+        events connect disconnect enable disable adjust compliance);
     like($out, qr/ --$_ /, "tells --$_") for qw(redis prefix redis-user
         redis-password-file redis-db redis-tls-ca json at timeout by reason
-        version);
+        type capacity from message version);
     unlike($out, qr/.{81}/, 'in 80 columns');
     ($status, $out) = $bare->run('--version');
     is($status, 0, '--version');
@@ -35,6 +35,7 @@ subtest 'help and version' => sub {
 };
 
 subtest 'a wrong command line' => sub {
+    my @adjust = ('adjust', 'a', 'b', '--type', 'GENERATION');
     my @wrong = (
         [[], qr/a command is missing/],
         [['dance'], qr/there is no command "dance"/],
@@ -58,6 +59,22 @@ subtest 'a wrong command line' => sub {
         [['connect', 'a', '--reason', 'x' x 501], qr/--reason must be/],
         [['events', '-n', '0'], qr/--lines must be a number or all/],
         [['events', '-n', 'x'], qr/--lines must be a number or all/],
+        [['adjust', 'a', 'b'], qr/--type is missing for "adjust"/],
+        [['adjust', 'a'], qr/usage: oscpctl adjust CONN GROUP --type T --cap/],
+        [[@adjust, '--until', '10:00'], qr/--capacity is missing for "adjust"/],
+        [[@adjust, '--capacity', '1kW'], qr/--until is missing for "adjust"/],
+        [['adjust', '--type', 'import'], qr/--type must be CONSUMPTION, GENER/],
+        [[@adjust, '--capacity', '120'], qr/--capacity must be a power with i/],
+        [[@adjust, '--capacity', '-1kW'], qr/--capacity must be/],
+        [[@adjust, '--capacity', '1kWh'], qr/--capacity must be/],
+        [[@adjust, '--from', 'today'], qr/--from must be RFC 3339, HH:MM/],
+        [[@adjust, '--until', '24:00'], qr/--until must be RFC 3339/],
+        [[@adjust, '--message', 'x'], qr/--capacity is missing|--message is for/],
+        [['compliance', 'a', 'b'], qr/--message is missing for "compliance"/],
+        [['compliance', 'a', 'b', '--message', ''], qr/--message must be one l/],
+        [['compliance', 'a', 'b', '--message', "a\tb"], qr/--message must be/],
+        [['connect', 'a', '--message', 'x'], qr/--message is for compliance o/],
+        [['connect', 'a', '--replace'], qr/--replace are for adjust only, not/],
         [['status', '--redis', 'redis://x'], qr/--redis redis:\/\/x: must be/],
         [['status', '--redis', 'sentinel:m'], qr/sentinel:m: must be/],
         [['status', '--redis-db', '-1'], qr/--redis-db -1: must be a number/],

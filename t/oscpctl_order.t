@@ -13,7 +13,8 @@ use JSON::PP qw(decode_json encode_json);
 use Test::More;
 use Time::HiRes qw(time);
 
-use lib "$Bin/lib";
+use lib "$Bin/lib", "$Bin/cp/lib";
+use CP::Clock;
 use OSCP::Ctl;
 use OSCP::Direct;
 use OSCP::Process qw(wait_for);
@@ -77,6 +78,37 @@ subtest 'done' => sub {
     is($status, 0, 'done');
     ($order, $status) = order(['enable', 'vector'], 'done', '');
     is($order->{group}, undef, 'no group is no field');
+};
+
+subtest 'adjust and compliance' => sub {
+    my @adjust = ('adjust', 'vector', 'DEPOT01', '--type', 'CONSUMPTION',
+        '--capacity');
+    my ($order, $status, $out) = order([@adjust, '120.5 kW', '--from',
+        '2030-01-01T10:00:00+13:00', '--until', '2030-01-01T00:00:00Z'],
+        'done', 'is requested');
+    delete @{$order}{qw(id by)};
+    is_deeply($order, { op => 'adjust', conn => 'vector', group => 'DEPOT01',
+        type => 'CONSUMPTION', blocks => '[["2029-12-31T21:00:00.000Z",'
+        . '"2030-01-01T00:00:00.000Z",120500,"ALL"]]' }, 'an adjustment');
+    is($status, 0, 'done');
+    is($out, "vector: done: is requested\n", 'and said');
+
+    my $before = time;
+    ($order, $status, $out) = order([@adjust, '0.4MW', '--until',
+        '2030-01-01T00:00:00Z', '--replace', '--json'], 'refused', 'no');
+    is($order->{replace}, '1', 'a replacement');
+    my ($block) = @{decode_json($order->{blocks})};
+    is($block->[2], 400000, 'in watts');
+    cmp_ok(abs(CP::Clock::time_ms($block->[0]) - 1000 * $before), '<', 30000,
+        'from now on');
+    is($status, 1, 'refused');
+    is(decode_json($out)->{blocks}, $order->{blocks}, 'as data');
+
+    ($order, $status) = order(['compliance', 'vector', 'DEPOT01', '--message',
+        "a f\xc3\xbcse"], 'done', 'told');
+    is_deeply([@{$order}{qw(op group message type blocks)}], ['compliance',
+        'DEPOT01', "a f\xc3\xbcse", undef, undef], 'a compliance error');
+    is($status, 0, 'done');
 };
 
 subtest 'not done' => sub {

@@ -27,6 +27,12 @@ static const struct worker_ctl_command  oscpctl_commands[] = {
       WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND, worker_ctl_order_run },
     { "disable", "CONN [GROUP]", 1, 2,
       WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND, worker_ctl_order_run },
+    { "adjust", "CONN GROUP --type T --capacity P [--from TIME] --until TIME "
+      "[--replace]", 2, 2, WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND
+      | WORKER_CTL_TAKES_ADJUST, worker_ctl_wish_run },
+    { "compliance", "CONN GROUP --message TEXT", 2, 2,
+      WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND
+      | WORKER_CTL_TAKES_MESSAGE, worker_ctl_wish_run },
     { "dead", "[list | show ID | requeue ID|all | drop ID|all]", 0, 2,
       WORKER_CTL_TAKES_JSON | WORKER_CTL_TAKES_SEND, worker_ctl_dead_run },
     { NULL, NULL, 0, 0, 0, NULL }

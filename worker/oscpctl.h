@@ -26,5 +26,6 @@ int worker_ctl_incident_run(struct worker_ctl *ctl);
 int worker_ctl_event_run(struct worker_ctl *ctl);
 int worker_ctl_explain_run(struct worker_ctl *ctl);
 int worker_ctl_dead_run(struct worker_ctl *ctl);
+int worker_ctl_wish_run(struct worker_ctl *ctl);
 
 #endif /* WORKER_OSCPCTL_H */

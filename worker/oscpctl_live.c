@@ -20,7 +20,8 @@ enum live_key {
     LIVE_CIRCUIT,
     LIVE_CONFIG,
     LIVE_FORECASTS,
-    LIVE_KEYS = LIVE_FORECASTS + OSCP_TYPE_COUNT
+    LIVE_ADJUSTMENTS = LIVE_FORECASTS + OSCP_TYPE_COUNT,
+    LIVE_KEYS = LIVE_ADJUSTMENTS + OSCP_TYPE_COUNT
 };
 
 
@@ -43,6 +44,8 @@ live_keys(const struct worker_ctl_live *live, char (*keys)[OSCP_KEY_SIZE])
 
     for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
         worker_forecast_key(ctx, &live->forecasts, i, keys[LIVE_FORECASTS + i]);
+        worker_context_key(ctx, keys[LIVE_ADJUSTMENTS + i], "adjustment", conn,
+                           g->id, oscp_type_name(i));
     }
 }
 
@@ -92,10 +95,12 @@ worker_ctl_live_read(struct worker_ctl *ctl,
     live->envelope = live->hashes->element[LIVE_ENVELOPE];
     live->circuit = live->hashes->element[LIVE_CIRCUIT];
     live->applied = live->hashes->element[LIVE_CONFIG];
+    live->timelines = live->hashes->element + LIVE_FORECASTS;
+    live->adjustments = live->hashes->element + LIVE_ADJUSTMENTS;
 
     for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
         worker_forecast_load(&live->context, &live->forecasts, i,
-                             live->hashes->element[LIVE_FORECASTS + i]);
+                             live->timelines[i]);
     }
 
     if (live_state(live, ctl->now_ms) == -1) {

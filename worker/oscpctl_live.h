@@ -31,6 +31,8 @@ struct worker_ctl_live {
     const redisReply          *envelope;
     const redisReply          *circuit;
     const redisReply          *applied;      /* configurations in effect */
+    redisReply               **timelines;    /* by type */
+    redisReply               **adjustments;
     oscp_lifecycle_t           lc;
     unsigned                   has_state:1;  /* `lc` was stored */
     struct worker_forecasts    forecasts;

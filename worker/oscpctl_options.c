@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "oscp_message.h"
 #include "oscpctl_options.h"
 #include "oscpctl_out.h"
 #include "oscpctl_text.h"
@@ -30,6 +31,12 @@ enum options_long {
     OPTION_BY,
     OPTION_REASON,
     OPTION_AT,
+    OPTION_TYPE,
+    OPTION_CAPACITY,
+    OPTION_FROM,
+    OPTION_UNTIL,
+    OPTION_REPLACE,
+    OPTION_MESSAGE,
     OPTION_VERSION
 };
 
@@ -39,6 +46,12 @@ static const struct option  options_own[] = {
     { "by", required_argument, NULL, OPTION_BY },
     { "reason", required_argument, NULL, OPTION_REASON },
     { "at", required_argument, NULL, OPTION_AT },
+    { "type", required_argument, NULL, OPTION_TYPE },
+    { "capacity", required_argument, NULL, OPTION_CAPACITY },
+    { "from", required_argument, NULL, OPTION_FROM },
+    { "until", required_argument, NULL, OPTION_UNTIL },
+    { "replace", no_argument, NULL, OPTION_REPLACE },
+    { "message", required_argument, NULL, OPTION_MESSAGE },
     { "follow", no_argument, NULL, 'f' },
     { "lines", required_argument, NULL, 'n' },
     { "help", no_argument, NULL, 'h' },
@@ -78,6 +91,12 @@ static const char  options_help[] =
 "                forecasts are kept\n"
 "  enable CONN [GROUP]\n"
 "                in service again\n"
+"  adjust CONN GROUP --type T --capacity P [--from TIME] --until TIME\n"
+"                ask the grid operator for a forecast of that capacity; show\n"
+"                GROUP tells what became of it.  --replace: instead of one\n"
+"                that is still waited for\n"
+"  compliance CONN GROUP --message TEXT\n"
+"                tell the grid operator that its forecast is not kept\n"
 "  dead requeue ID|all\n"
 "                send a dead letter again, behind all that waits, under the\n"
 "                request id it had; or all of them, one after the other\n"
@@ -100,6 +119,13 @@ static const char  options_help[] =
 "                times in UTC, powers in watts\n"
 "  --at TIME     explain: RFC 3339, or local HH:MM[:SS] of today, or\n"
 "                \"YYYY-MM-DD HH:MM[:SS]\"\n"
+"  --type T      adjust: CONSUMPTION, GENERATION, FALLBACK_CONSUMPTION,\n"
+"                FALLBACK_GENERATION or OPTIMUM\n"
+"  --capacity P  adjust: a power with its unit, 120kW, 60000W, 1.5MW\n"
+"  --from TIME, --until TIME\n"
+"                adjust: as --at; from now, when --from is not given\n"
+"  --message TEXT\n"
+"                compliance: what the grid operator reads\n"
 "  -f, --follow  events: go on printing\n"
 "  -n, --lines N events: how many of the latest; default 20; `all`\n"
 "  --timeout TIME\n"
@@ -122,6 +148,8 @@ static const char  options_help[] =
 "EXAMPLES\n"
 "  oscpctl status\n"
 "  oscpctl explain depot-1 --at 02:45\n"
+"  oscpctl adjust vector DEPOT01 --type CONSUMPTION --capacity 120kW \\\n"
+"      --from 18:00 --until 23:30\n"
 "  oscpctl disconnect vector --reason 'work on the incomer'\n"
 "  oscpctl --redis unix:/run/redis/redis.sock events -f --json\n";
 
@@ -177,6 +205,54 @@ options_audit(const char *text, size_t max)
 }
 
 
+static int
+options_moment(const char *value, const char *wrong, oscp_ms_t *ms)
+{
+    return worker_ctl_text_read_time(value, worker_clock_wall(), ms) == 0
+           ? -1 : options_wrong(wrong, value);
+}
+
+
+/* Options of adjust and compliance. */
+static int
+options_wish(struct worker_ctl_options *o, int option, const char *value)
+{
+    switch (option) {
+
+    case OPTION_TYPE:
+        o->type = value;
+        return oscp_type_find(value, strlen(value)) >= 0 ? -1
+               : options_wrong("--type must be CONSUMPTION, GENERATION, "
+                               "FALLBACK_CONSUMPTION, FALLBACK_GENERATION or "
+                               "OPTIMUM, not", value);
+
+    case OPTION_CAPACITY:
+        return worker_ctl_text_read_power(value, &o->capacity_w) == 0 ? -1
+               : options_wrong("--capacity must be a power with its unit, "
+                               "like 120kW, not", value);
+
+    case OPTION_FROM:
+        return options_moment(value, "--from must be RFC 3339, HH:MM[:SS] or "
+                              "YYYY-MM-DD HH:MM[:SS], not", &o->from_ms);
+
+    case OPTION_UNTIL:
+        return options_moment(value, "--until must be RFC 3339, HH:MM[:SS] or "
+                              "YYYY-MM-DD HH:MM[:SS], not", &o->until_ms);
+
+    case OPTION_REPLACE:
+        o->replace = 1;
+        return -1;
+
+    default:
+        o->message = value;
+        return *value != '\0' && options_audit(value, OPTIONS_REASON_MAX) == 0
+               ? -1
+               : options_wrong("--message must be one line of up to 500 bytes",
+                               NULL);
+    }
+}
+
+
 /* `used` gathers which options were given that only some commands take. */
 static int
 options_command(struct worker_ctl_options *o, int option, const char *value,
@@ -212,10 +288,20 @@ options_command(struct worker_ctl_options *o, int option, const char *value,
 
     case OPTION_AT:
         *used |= WORKER_CTL_TAKES_AT;
-        return worker_ctl_text_read_time(value, worker_clock_wall(), &o->at_ms)
-               == 0 ? -1
-               : options_wrong("--at must be RFC 3339, HH:MM[:SS] or "
-                               "YYYY-MM-DD HH:MM[:SS], not", value);
+        return options_moment(value, "--at must be RFC 3339, HH:MM[:SS] or "
+                              "YYYY-MM-DD HH:MM[:SS], not", &o->at_ms);
+
+    case OPTION_TYPE:
+    case OPTION_CAPACITY:
+    case OPTION_FROM:
+    case OPTION_UNTIL:
+    case OPTION_REPLACE:
+        *used |= WORKER_CTL_TAKES_ADJUST;
+        return options_wish(o, option, value);
+
+    case OPTION_MESSAGE:
+        *used |= WORKER_CTL_TAKES_MESSAGE;
+        return options_wish(o, option, value);
 
     case 'f':
         *used |= WORKER_CTL_TAKES_FOLLOW;
@@ -255,6 +341,50 @@ options_default_by(struct worker_ctl_options *o)
 }
 
 
+/* Options that the command does not take. */
+static const char *
+options_astray(unsigned astray)
+{
+    if (astray & WORKER_CTL_TAKES_AT) {
+        return "--at is for explain only, not for";
+    }
+
+    if (astray & WORKER_CTL_TAKES_FOLLOW) {
+        return "-f and -n are for events only, not for";
+    }
+
+    if (astray & WORKER_CTL_TAKES_ADJUST) {
+        return "--type, --capacity, --from, --until and --replace are for "
+               "adjust only, not for";
+    }
+
+    if (astray & WORKER_CTL_TAKES_MESSAGE) {
+        return "--message is for compliance only, not for";
+    }
+
+    return "--timeout, --by and --reason are not for";
+}
+
+
+/* What the command cannot do without; NULL when nothing is missing. */
+static const char *
+options_missing(const struct worker_ctl_options *o)
+{
+    if (o->command->takes & WORKER_CTL_TAKES_ADJUST) {
+        return o->type == NULL ? "--type is missing for"
+               : o->capacity_w < 0 ? "--capacity is missing for"
+               : o->until_ms == OSCP_TIME_NONE ? "--until is missing for"
+               : NULL;
+    }
+
+    if (o->command->takes & WORKER_CTL_TAKES_MESSAGE) {
+        return o->message == NULL ? "--message is missing for" : NULL;
+    }
+
+    return NULL;
+}
+
+
 static int
 options_finish(struct worker_ctl_options *o, int argc, char **argv,
     const struct worker_ctl_command *commands, unsigned used)
@@ -286,12 +416,11 @@ options_finish(struct worker_ctl_options *o, int argc, char **argv,
     }
 
     if (used & ~c->takes) {
-        return options_wrong(used & ~c->takes & WORKER_CTL_TAKES_AT
-                             ? "--at is for explain only, not for"
-                             : used & ~c->takes & WORKER_CTL_TAKES_FOLLOW
-                             ? "-f and -n are for events only, not for"
-                             : "--timeout, --by and --reason are not for",
-                             name);
+        return options_wrong(options_astray(used & ~c->takes), name);
+    }
+
+    if (options_missing(o) != NULL) {
+        return options_wrong(options_missing(o), name);
     }
 
     return -1;
@@ -358,6 +487,9 @@ worker_ctl_options_read(struct worker_ctl_options *o, int argc, char **argv,
     o->timeout_ms = OPTIONS_TIMEOUT_MS;
     o->at_ms = OSCP_TIME_NONE;
     o->reason = "";
+    o->capacity_w = -1;
+    o->from_ms = OSCP_TIME_NONE;
+    o->until_ms = OSCP_TIME_NONE;
     options_default_by(o);
     options_list(list);
 

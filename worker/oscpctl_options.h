@@ -19,6 +19,9 @@
 #define WORKER_CTL_TAKES_SEND     0x02u   /* --timeout, --by, --reason */
 #define WORKER_CTL_TAKES_AT       0x04u
 #define WORKER_CTL_TAKES_FOLLOW   0x08u   /* -f, -n */
+#define WORKER_CTL_TAKES_ADJUST   0x10u   /* --type, --capacity, --from,
+                                             --until, --replace */
+#define WORKER_CTL_TAKES_MESSAGE  0x20u   /* --message */
 
 struct worker_ctl;
 
@@ -45,6 +48,12 @@ struct worker_ctl_options {
     oscp_ms_t                         at_ms;     /* NONE: now */
     char                              by[65];
     const char                       *reason;    /* "" when none */
+    const char                       *type;      /* of a forecast; NULL */
+    double                            capacity_w;   /* -1: not given */
+    oscp_ms_t                         from_ms;   /* NONE: now */
+    oscp_ms_t                         until_ms;  /* NONE: not given */
+    unsigned                          replace:1;
+    const char                       *message;   /* to the peer; NULL */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "oscp_adjust.h"
 #include "oscpctl.h"
 #include "oscpctl_json.h"
 #include "oscpctl_live.h"
@@ -126,6 +127,79 @@ show_forecasts(const struct worker_ctl *ctl, const struct worker_ctl_live *live)
 }
 
 
+/* The blocks that were asked for. */
+static void
+show_wish(const struct worker_ctl *ctl, const char *blocks)
+{
+    char                 from[WORKER_CTL_TEXT_SIZE];
+    char                 until[WORKER_CTL_TEXT_SIZE];
+    char                 power[WORKER_CTL_TEXT_SIZE];
+    oscp_adjust_t        wish;
+    const oscp_block_t  *b;
+
+    if (blocks == NULL
+        || oscp_adjust_read(&wish, blocks, strlen(blocks), INT64_MIN, NULL)
+           != OSCP_OK)
+    {
+        return;
+    }
+
+    for (size_t i = 0; i < wish.n; i++) {
+        if (i == SHOW_BLOCKS) {
+            worker_ctl_out_line(WORKER_CTL_PLAIN, 4, "... %zu more",
+                                wish.n - i);
+            return;
+        }
+
+        b = &wish.blocks[i];
+        worker_ctl_out_line(WORKER_CTL_PLAIN, 4, "%s to %s  %s  phase %s",
+                            worker_ctl_text_time(b->start_ms, ctl->now_ms,
+                                                 from),
+                            worker_ctl_text_time(b->end_ms, ctl->now_ms, until),
+                            worker_ctl_text_power(b->capacity, power),
+                            oscp_phase_name(b->phase));
+    }
+}
+
+
+/* What the grid operator was asked for, and what it said. */
+static void
+show_adjustments(const struct worker_ctl *ctl,
+    const struct worker_ctl_live *live)
+{
+    char               at[WORKER_CTL_TEXT_SIZE], ended[WORKER_CTL_TEXT_SIZE];
+    const char        *state, *answer, *by;
+    const redisReply  *hash;
+
+    for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
+        hash = live->adjustments[i];
+        state = worker_ctl_store_field(hash, "state");
+        if (state == NULL) {
+            continue;
+        }
+
+        answer = worker_ctl_store_field(hash, "answer");
+        by = worker_ctl_store_field(hash, "by");
+        worker_ctl_text_time(worker_ctl_text_stored(
+                                 worker_ctl_store_field(hash, "requested_at")),
+                             ctl->now_ms, at);
+        worker_ctl_text_time(worker_ctl_text_stored(
+                                 worker_ctl_store_field(hash, "ended_at")),
+                             ctl->now_ms, ended);
+
+        worker_ctl_out_line(WORKER_CTL_BOLD, 0, "adjustment %s: %s%s%s%s%s, "
+                            "asked for %s by %s",
+                            oscp_type_name(i), state,
+                            answer != NULL ? " " : "",
+                            answer != NULL ? ended : "",
+                            answer != NULL ? ": " : "",
+                            answer != NULL ? answer : "", at,
+                            by != NULL ? by : "nobody known");
+        show_wish(ctl, worker_ctl_store_field(hash, "blocks"));
+    }
+}
+
+
 static void
 show_lease(const struct worker_ctl_live *live)
 {
@@ -158,17 +232,33 @@ show_group(const struct worker_ctl *ctl, const struct worker_ctl_live *live)
     }
 
     show_forecasts(ctl, live);
+    show_adjustments(ctl, live);
     show_lease(live);
+}
+
+
+/* Those of the five hashes that there are. */
+static cJSON *
+show_types_json(redisReply *const *hashes)
+{
+    cJSON  *object = cJSON_CreateObject();
+
+    for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
+        if (hashes[i]->elements > 0) {
+            cJSON_AddItemToObject(object, oscp_type_name(i),
+                                  worker_ctl_json_fields(hashes[i]));
+        }
+    }
+
+    return object;
 }
 
 
 static cJSON *
 show_group_json(const struct worker_ctl_live *live)
 {
-    cJSON                    *doc = cJSON_CreateObject(), *forecasts;
-    const redisReply         *hash;
+    cJSON                    *doc = cJSON_CreateObject();
     const oscp_group_conf_t  *g = live->place.group;
-    const size_t              first = live->hashes->elements - OSCP_TYPE_COUNT;
 
     cJSON_AddStringToObject(doc, "connection", live->place.connection->name);
     cJSON_AddStringToObject(doc, "id", g->id);
@@ -180,15 +270,9 @@ show_group_json(const struct worker_ctl_live *live)
     cJSON_AddItemToObject(doc, "circuit",
                           worker_ctl_json_fields(live->circuit));
 
-    forecasts = cJSON_AddObjectToObject(doc, "forecasts");
-    for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
-        hash = live->hashes->element[first + i];
-        if (hash->elements > 0) {
-            cJSON_AddItemToObject(forecasts, oscp_type_name(i),
-                                  worker_ctl_json_fields(hash));
-        }
-    }
-
+    cJSON_AddItemToObject(doc, "forecasts", show_types_json(live->timelines));
+    cJSON_AddItemToObject(doc, "adjustments",
+                          show_types_json(live->adjustments));
     cJSON_AddItemToObject(doc, "worker",
                           worker_ctl_live_lease_json(live->context.shard,
                                                      &live->lease));

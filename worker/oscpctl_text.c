@@ -242,6 +242,34 @@ worker_ctl_text_read_time(const char *text, oscp_ms_t now_ms, oscp_ms_t *ms)
 
 
 int
+worker_ctl_text_read_power(const char *text, double *watts)
+{
+    size_t  len = strcspn(text, " kKmMwW"), blank = strspn(text + len, " ");
+
+    static const struct {
+        const char  *name;
+        double       watts;
+    } units[] = {
+        { "W", 1 }, { "w", 1 }, { "kW", 1e3 }, { "KW", 1e3 }, { "kw", 1e3 },
+        { "MW", 1e6 },
+    };
+
+    if (oscp_number_parse(text, len, watts) == -1 || *watts < 0) {
+        return -1;
+    }
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+        if (strcmp(text + len + blank, units[i].name) == 0) {
+            *watts *= units[i].watts;
+            return 0;
+        }
+    }
+
+    return -1;
+}
+
+
+int
 worker_ctl_text_read_span(const char *text, int64_t *ms)
 {
     char      *end;

@@ -45,6 +45,12 @@ int worker_ctl_text_read_time(const char *text, oscp_ms_t now_ms,
     oscp_ms_t *ms);
 
 /*
+ * Reads a power with its unit: "120kW", "60000 W", "1.5MW", as in nginx's
+ * configuration.  From 0 W.  Returns 0, or -1.
+ */
+int worker_ctl_text_read_power(const char *text, double *watts);
+
+/*
  * Reads a duration: a whole number and ms, s, m or h; s when there is none.
  * From 1 ms to a day.  Returns 0, or -1.
  */
