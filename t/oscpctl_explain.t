@@ -200,6 +200,8 @@ subtest 'row 1' => sub {
     set('group:vector:DEPOT01', enabled => 0, mode => 'local');
     event('command', { op => 'disable', outcome => 'done' },
         group => 'DEPOT01', by => 'operator cora');
+    event('command', { op => 'compliance', outcome => 'done' },
+        group => 'DEPOT01', by => 'operator dora');
     says($ctl->text('explain', 'depot-1'),
         who => qr/the group DEPOT01 was taken out of service by operator cora/);
     set('group:vector:DEPOT01', enabled => 1);

@@ -75,6 +75,15 @@ trail_copy(const cJSON *data, const char *name, char *buf, size_t size)
 }
 
 
+/* 1 for a command that changes what is decided; others only send messages. */
+static int
+trail_switch(const char *op)
+{
+    return strcmp(op, "connect") == 0 || strcmp(op, "disconnect") == 0
+           || strcmp(op, "enable") == 0 || strcmp(op, "disable") == 0;
+}
+
+
 static enum worker_ctl_telling
 trail_telling(const struct worker_ctl_record *r, const char *conn,
     const char *group)
@@ -116,7 +125,7 @@ worker_ctl_trail_told(const struct worker_ctl_record *r, const char *conn,
     trail_copy(data, "outcome", outcome, sizeof(outcome));
     cJSON_Delete(data);
 
-    if (!state && strcmp(outcome, "done") != 0) {
+    if (!state && (strcmp(outcome, "done") != 0 || !trail_switch(read.what))) {
         return WORKER_CTL_TELLS_NOTHING;
     }
 
