@@ -29,7 +29,8 @@ typedef struct ngx_oscp_status_s  ngx_oscp_status_t;
 typedef struct {
     ngx_oscp_redis_command_t      command;
     ngx_oscp_status_t            *status;
-    const ngx_oscp_connection_t  *connection;      /* NULL: a stream */
+    const ngx_oscp_connection_t  *connection;      /* NULL: a stream, whose */
+    int64_t                      *length;          /* length is added here */
     ngx_str_t                     text;            /* the members it gave */
 } ngx_oscp_status_query_t;
 
@@ -40,7 +41,8 @@ struct ngx_oscp_status_s {
     const char                  *redis;      /* the word for its state */
     ngx_uint_t                   pending;    /* replies to come */
     ngx_uint_t                   lost;       /* a reply did not come */
-    int64_t                      backlog;
+    int64_t                      backlog;    /* messages not yet settled */
+    int64_t                      samples;    /* and samples */
     ngx_oscp_status_query_t     *queries;    /* connections, then streams */
 };
 
@@ -51,6 +53,8 @@ static void ngx_oscp_status_ask(ngx_oscp_status_t *status,
     ngx_oscp_process_t *process);
 static const char *ngx_oscp_status_redis(const ngx_oscp_store_t *store,
     ngx_int_t shards);
+static ngx_int_t ngx_oscp_status_ask_streams(ngx_oscp_status_t *status,
+    const ngx_oscp_store_t *store, const ngx_str_t *streams, int64_t *length);
 static ngx_int_t ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
     ngx_oscp_status_query_t *query);
 static ngx_int_t ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
@@ -164,7 +168,7 @@ ngx_oscp_status_create(ngx_http_request_t *r)
     status->redis = "down";
 
     status->queries = ngx_pcalloc(pool, (status->conf->connections.nelts
-                                         + status->conf->shards)
+                                         + 2 * status->conf->shards)
                                         * sizeof(ngx_oscp_status_query_t));
     if (status->queries == NULL) {
         ngx_destroy_pool(pool);
@@ -195,7 +199,6 @@ ngx_oscp_status_cleanup(void *data)
 static void
 ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
 {
-    ngx_int_t                 shard;
     ngx_uint_t                i;
     ngx_oscp_connection_t   **connection;
     ngx_oscp_status_query_t  *query = status->queries;
@@ -225,20 +228,42 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
         status->pending++;
     }
 
-    for (shard = 0; shard < status->conf->shards; shard++, query++) {
-        query->status = status;
+    if (ngx_oscp_status_ask_streams(status, &process->store,
+                                    status->conf->streams, &status->backlog)
+        != NGX_OK
+        || ngx_oscp_status_ask_streams(status, &process->store,
+                                       status->conf->meters, &status->samples)
+           != NGX_OK)
+    {
+        status->lost = 1;
+    }
+}
 
-        if (ngx_oscp_status_ask_stream(
-                ngx_oscp_store_shard(&process->store, shard), query,
-                &status->conf->streams[shard])
+
+/* One stream of each shard, in the queries that are free. */
+static ngx_int_t
+ngx_oscp_status_ask_streams(ngx_oscp_status_t *status,
+    const ngx_oscp_store_t *store, const ngx_str_t *streams, int64_t *length)
+{
+    ngx_int_t                 shard;
+    ngx_oscp_status_query_t  *query;
+
+    for (shard = 0; shard < status->conf->shards; shard++) {
+        query = &status->queries[status->pending];
+        query->status = status;
+        query->length = length;
+
+        if (ngx_oscp_status_ask_stream(ngx_oscp_store_shard(store, shard),
+                                       query, &streams[shard])
             != NGX_OK)
         {
-            status->lost = 1;
-            return;
+            return NGX_ERROR;
         }
 
         status->pending++;
     }
+
+    return NGX_OK;
 }
 
 
@@ -338,7 +363,7 @@ ngx_oscp_status_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
         }
 
     } else if (reply->type == REDIS_REPLY_INTEGER) {
-        status->backlog += reply->integer;
+        *query->length += reply->integer;
     }
 
     if (status->pending) {
@@ -468,9 +493,10 @@ ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
     if (status->lost || status->pending
         || ngx_strcmp(status->redis, "up") != 0)
     {
-        p = ngx_slprintf(p, last, "\"backlog\":null,");
+        p = ngx_slprintf(p, last, "\"backlog\":null,\"samples\":null,");
     } else {
-        p = ngx_slprintf(p, last, "\"backlog\":%L,", status->backlog);
+        p = ngx_slprintf(p, last, "\"backlog\":%L,\"samples\":%L,",
+                         status->backlog, status->samples);
     }
 
     if (process) {

@@ -35,6 +35,7 @@ subtest 'at start' => sub {
     is($status->{shards}, 1, 'shards');
     is($status->{configuration}, $door->version, 'configuration');
     is($status->{backlog}, 0, 'backlog');
+    is($status->{samples}, 0, 'samples');
     is_deeply([map { $_->{name} } @{$status->{connections}}],
         [qw(empty vector)], 'connections by name');
     my $vector = connection('vector');
@@ -75,6 +76,8 @@ subtest 'what nginx counts' => sub {
         unauthenticated => 4, refused => 1, unavailable => 1 };
     is_deeply(connection('vector')->{messages}, $want, 'counted');
     is($door->status->{backlog}, 3, 'and the backlog shown');
+    $redis->command('XADD', 'oscp:{0}:meter', '*', 'conn', 'vector');
+    is($door->status->{samples}, 1, 'that of samples apart');
     is(connection('empty')->{messages}{stored}, 0, 'the other is apart');
     ok($door->nginx->reload, 'reloaded');
     is_deeply(connection('vector')->{messages}, $want, 'counters stay');
@@ -99,6 +102,7 @@ subtest 'Redis away' => sub {
     ok(wait_for(sub { $door->status->{redis} eq 'down' }, 10), 'down');
     my $status = $door->status;
     is($status->{backlog}, undef, 'the backlog is not known');
+    is($status->{samples}, undef, 'nor the samples');
     my $vector = connection('vector');
     is($vector->{state}, undef, 'nor a state');
     is($vector->{enabled}, undef, 'nor whether enabled');
