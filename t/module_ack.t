@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use FindBin qw($Bin);
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -15,6 +16,7 @@ use lib "$Bin/lib";
 use OSCP::Door;
 use OSCP::Process qw(slow wait_for);
 use OSCP::Redis;
+use OSCP::Sentinel;
 
 use constant WAIT_MS => 700;
 
@@ -218,4 +220,57 @@ for my $case (['oscp_ack replicas=1 timeout=600ms;',
 
 $door->finish;
 $replica->stop;
+
+# What all of it is for: the master dies under load, and nothing that was
+# answered 204 is missing at the replica that takes its place.
+subtest 'a failover' => sub {
+    my $own = OSCP::Door->new(main => 'oscp_redis_timeout 1s;'
+        . ' oscp_ack replicas=1 timeout=400ms;',
+        store => sub { OSCP::Sentinel->start(dir => $_[0]) });
+    my $old = $own->redis->master;
+    my (@good, %answers, $new);
+    my $load = sub {
+        my ($prefix, $n) = @_;
+        my @sockets = map { [$_, $own->connect] } 1 .. $n;
+        print {$_->[1]} $own->request('heartbeat', '{}',
+            "X-Request-ID: $prefix-$_->[0]") for @sockets;
+        for my $pair (@sockets) {
+            my $response = OSCP::Door::response($pair->[1]);
+            my $status = $response ? $response->{status} : 0;
+            $answers{$status}++;
+            push @good, "$prefix-$pair->[0]" if $status == 204;
+        }
+    };
+
+    $own->configure(redis => $own->redis->address
+        . ' user=oscp-nginx password_file=oscp-nginx.password');
+    $own->nginx->start;
+    ok(wait_for(sub { $own->post('heartbeat', '{}')->{status} == 204 }, 15),
+        'stored, and at the replica');
+    $load->("before-$_", 20) for 1 .. 5;
+    ok(scalar(@good), 'answered 204');
+    # Killed while a part of them is under way.
+    my $pid = fork() // die "fork: $!";
+    if ($pid == 0) {
+        sleep 0.03;
+        kill 'KILL', $old->process->pid;
+        POSIX::_exit(0);
+    }
+    $load->("during-$_", 20) for 1 .. 10;
+    waitpid $pid, 0;
+    $new = $own->redis->wait_failover($old);
+    ok($new, 'another one is the master');
+    delete @answers{204, 503};
+    is_deeply(\%answers, {}, 'nothing but 204 and 503');
+    my %there = map { $_->{req} => 1 } $new->stream('oscp:{0}:in');
+    is_deeply([grep { !$there{$_} } @good], [], scalar(@good)
+        . ' messages that were answered 204 are all there');
+    ok(wait_for(sub { ($own->post('heartbeat', '{}')->{body} // '') eq $few },
+        15), 'alone the new master is not enough');
+    $own->redis->rejoin($old);
+    ok(wait_for(sub { $own->post('heartbeat', '{}')->{status} == 204 }, 20),
+        'with the old one as its replica it is');
+    $own->finish;
+};
+
 done_testing();
