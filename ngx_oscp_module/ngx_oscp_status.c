@@ -31,6 +31,7 @@ typedef struct {
     ngx_oscp_status_t            *status;
     const ngx_oscp_connection_t  *connection;      /* NULL: a stream, whose */
     int64_t                      *length;          /* length is added here */
+    ngx_uint_t                    shard;
     ngx_str_t                     text;            /* the members it gave */
 } ngx_oscp_status_query_t;
 
@@ -61,6 +62,8 @@ static ngx_int_t ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
     ngx_oscp_status_query_t *query, const ngx_str_t *stream);
 static void ngx_oscp_status_reply(ngx_oscp_redis_command_t *command,
     redisReply *reply);
+static ngx_uint_t ngx_oscp_status_moved(ngx_oscp_status_query_t *query,
+    const redisReply *reply);
 static ngx_int_t ngx_oscp_status_members(ngx_oscp_status_query_t *query,
     const redisReply *reply);
 
@@ -215,6 +218,7 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
     for (i = 0; i < status->conf->connections.nelts; i++, query++) {
         query->status = status;
         query->connection = connection[i];
+        query->shard = connection[i]->shard;
 
         if (ngx_oscp_status_ask_connection(
                 ngx_oscp_store_shard(&process->store, connection[i]->shard),
@@ -252,6 +256,7 @@ ngx_oscp_status_ask_streams(ngx_oscp_status_t *status,
         query = &status->queries[status->pending];
         query->status = status;
         query->length = length;
+        query->shard = shard;
 
         if (ngx_oscp_status_ask_stream(ngx_oscp_store_shard(store, shard),
                                        query, &streams[shard])
@@ -354,7 +359,7 @@ ngx_oscp_status_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
         return;
     }
 
-    if (reply == NULL) {
+    if (reply == NULL || ngx_oscp_status_moved(query, reply)) {
         status->lost = 1;
 
     } else if (query->connection) {
@@ -378,6 +383,17 @@ ngx_oscp_status_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
     /* This may well be the end of `status`. */
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
+}
+
+
+/* Whether the one that was asked is not the right one any more. */
+static ngx_uint_t
+ngx_oscp_status_moved(ngx_oscp_status_query_t *query, const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ngx_oscp_store_refused(&ngx_oscp_process_get()->store,
+                                     query->command.redis, query->shard, reply)
+              == NGX_AGAIN;
 }
 
 

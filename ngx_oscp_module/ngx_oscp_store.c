@@ -15,8 +15,8 @@
 #define NGX_OSCP_STORE_BACKOFF_MIN_MS  50
 #define NGX_OSCP_STORE_BACKOFF_MAX_MS  400
 
-/* Between two searches because slots are elsewhere or on their way. */
-#define NGX_OSCP_STORE_MOVED_MS        50
+/* Between two searches because of slots, be they elsewhere or on their way. */
+#define NGX_OSCP_STORE_MOVED_MS        100
 
 #define NGX_OSCP_STORE_TEND_MS         1000
 
@@ -32,6 +32,7 @@ static void ngx_oscp_store_lost(ngx_oscp_store_t *store,
 
 static void ngx_oscp_store_search_in(ngx_oscp_store_t *store, ngx_msec_t ms);
 static void ngx_oscp_store_search_handler(ngx_event_t *ev);
+static void ngx_oscp_store_search_soon(ngx_oscp_store_t *store);
 static void ngx_oscp_store_search(ngx_oscp_store_t *store);
 static ngx_uint_t ngx_oscp_store_candidates(ngx_oscp_store_t *store);
 static ngx_int_t ngx_oscp_store_found(void *data);
@@ -47,7 +48,8 @@ static ngx_oscp_node_t *ngx_oscp_store_node(ngx_oscp_store_t *store,
 
 static ngx_int_t ngx_oscp_store_part_refused(void *data,
     const redisReply *error);
-static ngx_uint_t ngx_oscp_store_elsewhere(const redisReply *error);
+static ngx_oscp_store_refusal_e ngx_oscp_store_refusal(
+    const redisReply *error);
 
 static void ngx_oscp_store_tend_handler(ngx_event_t *ev);
 static void ngx_oscp_store_sweep(ngx_oscp_store_t *store);
@@ -281,7 +283,7 @@ ngx_oscp_store_ready(ngx_oscp_store_t *store, ngx_oscp_node_t *node)
                   ngx_oscp_redis_peer_text(&node->peer, text));
 
     store->failed = 0;
-    node->moved = 0;
+    node->refusal = NGX_OSCP_STORE_ACCEPTED;
     oscp_backoff_reset(&store->backoff);
 
     /* The configuration is there: now messages may follow it. */
@@ -580,34 +582,46 @@ ngx_oscp_store_config(const ngx_oscp_store_t *store)
  * A transaction is refused as a whole: one of its commands when it is queued,
  * and then EXEC for that, or EXEC itself when the slot has moved in between.
  * ASK is not followed: of our keys some never exist before the transaction,
- * which a slot that is on its way answers with TRYAGAIN on both sides.
+ * which a slot that is on its way answers with TRYAGAIN on both sides.  For a
+ * cluster that is down nobody waits: that lasts.
  */
 ngx_int_t
 ngx_oscp_store_refused(ngx_oscp_store_t *store, ngx_oscp_redis_t *redis,
     ngx_uint_t route, const redisReply *error)
 {
-    ngx_uint_t        elsewhere;
-    ngx_msec_t        since;
-    ngx_oscp_node_t  *node = redis->data;
+    ngx_oscp_node_t           *node = redis->data;
+    ngx_oscp_store_refusal_e   refusal;
 
     if (store->conf->kind != OSCP_ADDRESS_CLUSTER) {
         return NGX_DECLINED;
     }
 
-    elsewhere = node->moved || ngx_oscp_store_elsewhere(error);
-    node->moved = 0;
+    refusal = node->refusal;
+    node->refusal = NGX_OSCP_STORE_ACCEPTED;
 
-    if (!elsewhere) {
-        return NGX_DECLINED;
+    if (refusal == NGX_OSCP_STORE_ACCEPTED) {
+        refusal = ngx_oscp_store_refusal(error);
     }
 
-    if (store->routes[route].node == node) {
+    if (refusal == NGX_OSCP_STORE_ELSEWHERE
+        && store->routes[route].node == node)
+    {
         ngx_oscp_store_forget(&store->routes[route]);
     }
 
-    if (store->finder->running) {
-        return NGX_AGAIN;
+    if (refusal != NGX_OSCP_STORE_ACCEPTED && !store->finder->running) {
+        ngx_oscp_store_search_soon(store);
     }
+
+    return refusal == NGX_OSCP_STORE_ELSEWHERE ? NGX_AGAIN : NGX_DECLINED;
+}
+
+
+/* At once, unless the last search was to no avail. */
+static void
+ngx_oscp_store_search_soon(ngx_oscp_store_t *store)
+{
+    ngx_msec_t  since;
 
     since = ngx_current_msec - store->searched;
     store->paused = 0;
@@ -618,18 +632,17 @@ ngx_oscp_store_refused(ngx_oscp_store_t *store, ngx_oscp_redis_t *redis,
                       &store->conf->url);
         ngx_oscp_store_search(store);
 
-    } else {
+    } else if (!store->search.timer_set) {
         ngx_oscp_store_search_in(store, NGX_OSCP_STORE_MOVED_MS - since);
     }
-
-    return NGX_AGAIN;
 }
 
 
 static ngx_int_t
 ngx_oscp_store_part_refused(void *data, const redisReply *error)
 {
-    ngx_oscp_node_t  *node = data;
+    ngx_oscp_node_t           *node = data;
+    ngx_oscp_store_refusal_e   refusal;
 
     if (node->store->conf->kind == OSCP_ADDRESS_SENTINEL) {
         if (ngx_strncmp(error->str, "READONLY", 8) == 0) {
@@ -639,36 +652,41 @@ ngx_oscp_store_part_refused(void *data, const redisReply *error)
         return NGX_OK;
     }
 
-    if (ngx_oscp_store_elsewhere(error)) {
-        node->moved = 1;
-        return NGX_DECLINED;
+    refusal = ngx_oscp_store_refusal(error);
+
+    if (refusal != NGX_OSCP_STORE_ACCEPTED) {
+        node->refusal = refusal;
     }
 
-    return NGX_OK;
+    return refusal == NGX_OSCP_STORE_ELSEWHERE ? NGX_DECLINED : NGX_OK;
 }
 
 
-static ngx_uint_t
-ngx_oscp_store_elsewhere(const redisReply *error)
+static ngx_oscp_store_refusal_e
+ngx_oscp_store_refusal(const redisReply *error)
 {
     ngx_uint_t  i;
 
-    static const ngx_str_t  words[] = {
-        ngx_string("MOVED "),
-        ngx_string("ASK "),
-        ngx_string("TRYAGAIN "),
-        ngx_string("CLUSTERDOWN ")
+    static const struct {
+        ngx_str_t                 word;
+        ngx_oscp_store_refusal_e  refusal;
+    } words[] = {
+        { ngx_string("MOVED "), NGX_OSCP_STORE_ELSEWHERE },
+        { ngx_string("ASK "), NGX_OSCP_STORE_ELSEWHERE },
+        { ngx_string("TRYAGAIN "), NGX_OSCP_STORE_ELSEWHERE },
+        { ngx_string("CLUSTERDOWN "), NGX_OSCP_STORE_DOWN }
     };
 
     for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if ((size_t) error->len >= words[i].len
-            && ngx_memcmp(error->str, words[i].data, words[i].len) == 0)
+        if ((size_t) error->len >= words[i].word.len
+            && ngx_memcmp(error->str, words[i].word.data, words[i].word.len)
+               == 0)
         {
-            return 1;
+            return words[i].refusal;
         }
     }
 
-    return 0;
+    return NGX_OSCP_STORE_ACCEPTED;
 }
 
 

@@ -231,6 +231,16 @@ subtest 'a node dies without anybody in its place' => sub {
     is_deeply(others(204, @others), [], 'and nothing else');
     my $status = $door->status;
     is($status->{redis}, 'down', 'the status: down');
+    # Now as Redis is by default: one node away, and the cluster serves nobody.
+    my @alive = grep { $_->process->alive } $redis->nodes;
+    my $coverage = sub { $_->command('CONFIG', 'SET',
+        'cluster-require-full-coverage', $_[0]) for @alive };
+    $coverage->('yes');
+    ok(wait_for(sub { !@{others(503, @conns)} }, 10), 'down: all refused');
+    my $began = time;
+    others(503, @others);
+    cmp_ok(time - $began, '<', 0.8 * slow(), 'at once');
+    $coverage->('no');
     $_->start for $master, $replica;
     all_stored('they are back');
 };
