@@ -86,6 +86,7 @@ oscp_meter_init(oscp_meter_t *m)
 {
     memset(m, 0, sizeof(*m));
     m->first_ms = OSCP_TIME_NONE;
+    m->firm_ms = OSCP_TIME_NONE;
 }
 
 
@@ -133,7 +134,10 @@ oscp_meter_add(oscp_meter_t *m, const oscp_sample_t *s, oscp_ms_t closed_ms,
     size_t          at, size;
     oscp_sample_t  *grown;
 
-    if (closed_ms != OSCP_TIME_NONE && s->at_ms < closed_ms) {
+    if (closed_ms != OSCP_TIME_NONE
+        && (s->at_ms < closed_ms
+            || (m->firm_ms != OSCP_TIME_NONE && s->at_ms < m->firm_ms)))
+    {
         return OSCP_METER_LATE;
     }
 
@@ -374,6 +378,21 @@ oscp_meter_next(const oscp_meter_t *m, oscp_ms_t at_ms)
     size_t  n = at_ms > INT64_MIN ? meter_upto(m, at_ms - 1) : 0;
 
     return n < m->n ? m->samples[n].at_ms : OSCP_TIME_NONE;
+}
+
+
+void
+oscp_meter_firm(oscp_meter_t *m, oscp_ms_t end_ms, int64_t length_ms)
+{
+    size_t  n = meter_upto(m, end_ms);
+
+    m->firm_ms = OSCP_TIME_NONE;
+
+    if (n < m->n && known_at(m, end_ms, length_ms) == 1
+        && m->samples[n - 1].at_ms != end_ms)
+    {
+        m->firm_ms = m->samples[n].at_ms;
+    }
 }
 
 

@@ -39,6 +39,7 @@ typedef struct {
     size_t          size;
     oscp_ms_t       first_ms;               /* of the first sample ever; NONE:
                                                none yet */
+    oscp_ms_t       firm_ms;                /* see oscp_meter_firm() */
 } oscp_meter_t;
 
 typedef enum {
@@ -46,7 +47,9 @@ typedef enum {
     OSCP_METER_REPEATED,                    /* same time, same values: fine */
     OSCP_METER_CONFLICT,                    /* same time, others: refused */
     OSCP_METER_LATE,                        /* before the last closed window's
-                                               end: refused */
+                                               end, or before the sample behind
+                                               by which that was measured:
+                                               refused */
     OSCP_METER_FULL,                        /* OSCP_METER_SAMPLES_MAX */
     OSCP_METER_NOMEM
 } oscp_meter_result_t;
@@ -123,6 +126,13 @@ void oscp_meter_read(const oscp_meter_t *m, const oscp_window_t *w,
 
 /* The first sample at or after `at_ms`; OSCP_TIME_NONE: there is none. */
 oscp_ms_t oscp_meter_next(const oscp_meter_t *m, oscp_ms_t at_ms);
+
+/*
+ * The window that ends at `end_ms` is closed.  Where the register at its end
+ * was interpolated, the sample behind it stands: another one between them would
+ * move what the peer has been told, and the windows would no longer add up.
+ */
+void oscp_meter_firm(oscp_meter_t *m, oscp_ms_t end_ms, int64_t length_ms);
 
 /*
  * Drops the samples that no window after `end_ms` needs: all but the last one

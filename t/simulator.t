@@ -20,8 +20,10 @@ use OSCP::CP;
 use OSCP::Process qw(wait_for);
 
 my $dir = tempdir(CLEANUP => 1);
-my $cp = OSCP::CP->new(dir => $dir, name => 'cp')->start;
-my $other = OSCP::CP->new(dir => $dir, name => 'other')->start;
+my $cp = OSCP::CP->new(dir => $dir, name => 'cp', invalid => 'any')
+    ->start;
+my $other = OSCP::CP->new(dir => $dir, name => 'other', invalid => 'any')
+    ->start;
 
 # An FP that answers 204 to everything and keeps the requests' bytes.
 my $stub = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16)
@@ -138,6 +140,82 @@ subtest 'right and wrong requests' => sub {
         'x-correlation-id' => 'f-1'), 204, 'and with');
     my @invalid = grep { !$_->{valid} } $cp->records(dir => 'in');
     is(@invalid, 11, 'all is recorded with its verdict');
+};
+
+subtest 'every rule on measurements, in both profiles' => sub {
+    # A good message, then what `change` makes of it.
+    my $judge = sub {
+        my ($message, $change) = @_;
+        my %energy = (value => 12.5, phase => 'ALL', unit => 'KWH',
+            direction => 'IMPORT', measure_time => '2026-11-23T00:15:00Z',
+            initial_measure_time => '2026-11-23T00:00:00Z');
+        my %power = (value => 7.5, phase => 'ALL', unit => 'KW',
+            measure_time => '2026-11-23T00:15:00Z');
+        my %asset = (asset_id => 'A', asset_category => 'CHARGING',
+            energy_measurement => \%energy,
+            instantaneous_measurement => \%power);
+        my %body = (group_id => 'G1', measurements =>
+            $message =~ /asset/ ? [\%asset] : [\%energy]);
+
+        $change->(\%energy, \%power, \%asset, \%body) if $change;
+        return post($message, JSON::PP::encode_json(\%body));
+    };
+    # What is changed, and what that is for vector and for generic.
+    my @rows = (
+        ['nothing', 204, 204, undef],
+        ['no start', 400, 400, sub { delete $_[0]{initial_measure_time} }],
+        ['a start behind the end', 400, 400,
+            sub { $_[0]{initial_measure_time} = '2026-11-23T01:00:00Z' }],
+        ['no length', 400, 204,
+            sub { $_[0]{initial_measure_time} = '2026-11-23T00:15:00Z' }],
+        ['off the grid', 400, 204,
+            sub { $_[0]{initial_measure_time} = '2026-11-23T00:07:00Z' }],
+        ['WH', 400, 204, sub { $_[0]{unit} = 'WH' }],
+        ['W as energy', 400, 400, sub { $_[0]{unit} = 'W' }],
+        ['a direction', 400, 400, sub { $_[0]{direction} = 'BOTH' }],
+        ['less than nothing', 400, 204, sub { $_[0]{value} = -1 }],
+        ['net', 204, 204, sub { $_[0]{value} = -1; $_[0]{direction} = 'NET' }],
+        ['an energy type', 400, 400, sub { $_[0]{energy_type} = 'ALL' }],
+        ['a phase', 400, 400, sub { $_[0]{phase} = 'FOUR' }],
+        ['no value', 400, 400, sub { delete $_[0]{value} }],
+        ['no end', 400, 400, sub { delete $_[0]{measure_time} }],
+        ['no list', 400, 400, sub { delete $_[3]{measurements} }],
+        ['an empty list', 400, 400, sub { $_[3]{measurements} = [] }],
+        ['no group', 400, 400, sub { delete $_[3]{group_id} }],
+    );
+    my @assets = (
+        ['power in A', 400, 204, sub { $_[1]{unit} = 'A' }],
+        ['power in W', 204, 204, sub { $_[1]{unit} = 'W' }],
+        ['power at another time', 400, 204,
+            sub { $_[1]{measure_time} = '2026-11-23T00:14:00Z' }],
+        ['no power', 204, 204,
+            sub { delete $_[2]{instantaneous_measurement} }],
+        ['no energy', 400, 204, sub { delete $_[2]{energy_measurement} }],
+        ['another category', 400, 204,
+            sub { $_[2]{asset_category} = 'STORAGE' }],
+        ['no category', 400, 400, sub { delete $_[2]{asset_category} }],
+        ['no asset id', 400, 400, sub { delete $_[2]{asset_id} }],
+        ['two assets', 400, 204, sub { push @{$_[3]{measurements}},
+            { %{$_[2]}, asset_id => 'B' } }],
+        ['one asset twice', 400, 400,
+            sub { push @{$_[3]{measurements}}, $_[2] }],
+        ['a group with a dash', 400, 204, sub { $_[3]{group_id} = 'G-1' }],
+        ['another asset of the group', 400, 204,
+            sub { $_[2]{asset_id} = 'OTHER' }],
+        ['another group of the asset', 400, 204,
+            sub { $_[3]{group_id} = 'G2' }],
+    );
+
+    for my $profile (qw(vector generic)) {
+        my $column = $profile eq 'vector' ? 1 : 2;
+        $cp->command("profile $profile");
+        is($judge->('update_asset_measurements', $_->[3]), $_->[$column],
+            "$profile, asset: $_->[0]") for @rows, @assets;
+        is($judge->('update_group_measurements', $_->[3]),
+            $profile eq 'vector' ? 400 : $_->[$column],
+            "$profile, group: $_->[0]") for @rows;
+    }
+    $cp->command('profile vector');
 };
 
 subtest 'misbehaviour on demand' => sub {

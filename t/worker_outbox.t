@@ -62,7 +62,7 @@ sub handshake {
 sub put {
     my ($conn, %o) = @_;
     my $group = $o{group} // ($conn eq 'vector' ? 'DEPOT01' : uc $conn);
-    my $end = 900 * ++$sent + 1.7e9;
+    my $end = 900 * ++$sent + 1_700_000_100;
     my %fields = (conn => $conn, msg => MESSAGE, group => $group,
         req => "out-$sent", created => OSCP::Direct::at(time),
         body => encode_json({ group_id => $group, measurements => [{

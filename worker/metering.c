@@ -98,6 +98,7 @@ worker_metering_load(struct worker_metering *m, const redisReply *reply)
 {
     worker_record_load(&m->state, reply);
     worker_window_load(m);
+    m->loaded = m->held[0] != '\0';
 }
 
 
@@ -108,6 +109,7 @@ worker_metering_unknown(struct worker_metering *m)
     worker_record_unknown(&m->state);
     m->until_ms = OSCP_TIME_NONE;
     m->held[0] = '\0';
+    m->loaded = 0;
 }
 
 
@@ -477,7 +479,8 @@ metering_result(struct worker_metering *m, oscp_meter_result_t result)
         return "another sample of the asset says otherwise of that moment";
 
     case OSCP_METER_LATE:
-        return "too late: measurements are closed up to a later moment";
+        return "too late: its window, or the one before, is measured without "
+               "it";
 
     case OSCP_METER_FULL:
         return "too many samples of the asset are waiting for their window";
@@ -562,6 +565,30 @@ metering_taken(struct worker_metering *m, const struct worker_metering_asset *a,
 }
 
 
+/*
+ * 1 for a sample that a predecessor held beyond its window's end.  They come
+ * before all others: when they have, the ends that they gave stand as they did.
+ */
+static int
+metering_held(struct worker_metering *m, const char *entry)
+{
+    if (!m->loaded) {
+        return 0;
+    }
+
+    if (worker_entry_compare(entry, m->held) <= 0) {
+        return 1;
+    }
+
+    m->loaded = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        oscp_meter_firm(&m->assets[i]->meter, m->until_ms, m->link->window_ms);
+    }
+
+    return 0;
+}
+
+
 const char *
 worker_metering_sample(struct worker_metering *m,
     const struct worker_metering_sample *s)
@@ -571,9 +598,7 @@ worker_metering_sample(struct worker_metering *m,
     oscp_meter_result_t            result;
     struct worker_metering_asset  *a;
 
-    held = m->held[0] != '\0'
-           && worker_entry_compare(s->reading.entry, m->held) <= 0;
-
+    held = metering_held(m, s->reading.entry);
     why = held ? NULL : metering_bounds(s);
     if (why != NULL) {
         return why;

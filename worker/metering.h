@@ -61,6 +61,8 @@ struct worker_metering {
     unsigned                           due:1;      /* in ctx->metering */
     unsigned                           waits:1;    /* for a sample, till the
                                                       timer rings */
+    unsigned                           loaded:1;   /* samples up to `held` are
+                                                      being read again */
     unsigned                           asleep:1;   /* no windows until a sample
                                                       comes */
     TAILQ_ENTRY(worker_metering)       next;       /* in ctx->metering */

@@ -82,6 +82,7 @@ window_end(struct worker_metering *m, oscp_ms_t until_ms)
 
     for (size_t i = 0; i < m->n; i++) {
         oscp_meter_settle(&m->assets[i]->meter, until_ms, callback_dropped, m);
+        oscp_meter_firm(&m->assets[i]->meter, until_ms, m->link->window_ms);
     }
 
     worker_context_key(m->ctx, key, "group", m->link->conn, m->binding->id,

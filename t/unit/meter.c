@@ -156,6 +156,57 @@ comes_and_goes(void)
 }
 
 
+/* A sample that comes when `closed_ms` is the end of the last closed window. */
+static oscp_meter_result_t
+add_closed(oscp_meter_t *m, oscp_ms_t at_ms, oscp_ms_t closed_ms)
+{
+    oscp_sample_t  s = { .at_ms = at_ms, .import_mwh = 5 };
+
+    return oscp_meter_add(m, &s, closed_ms, &oscp_alloc_libc);
+}
+
+
+/* What the peer was told of a window's end does not move any more. */
+static void
+firm(void)
+{
+    oscp_meter_t  m;
+
+    oscp_meter_init(&m);
+    add(&m, 0, 0);
+    add(&m, 10 * MINUTE, 1000);
+    add(&m, 20 * MINUTE, 3000);
+    is_int(window(&m, 0, LONG_AFTER).import_mwh, 2000, "an end between two");
+    oscp_meter_firm(&m, QUARTER, QUARTER);
+    is_int(add_closed(&m, 12 * MINUTE, QUARTER), OSCP_METER_LATE,
+           "before the end: too late");
+    is_int(add_closed(&m, QUARTER, QUARTER), OSCP_METER_LATE,
+           "at the end: it was interpolated");
+    is_int(add_closed(&m, 18 * MINUTE, QUARTER), OSCP_METER_LATE,
+           "before the sample behind: so was that");
+    is_int(add_closed(&m, 21 * MINUTE, QUARTER), OSCP_METER_ADDED,
+           "behind it: in time");
+    oscp_meter_clear(&m, &oscp_alloc_libc);
+
+    oscp_meter_init(&m);
+    add(&m, 0, 0);
+    add(&m, QUARTER, 1000);
+    add(&m, 20 * MINUTE, 3000);
+    oscp_meter_firm(&m, QUARTER, QUARTER);
+    is_int(add_closed(&m, 18 * MINUTE, QUARTER), OSCP_METER_ADDED,
+           "nothing was interpolated where a sample lies at the end");
+
+    oscp_meter_settle(&m, 20 * MINUTE, NULL, NULL);
+    oscp_meter_firm(&m, 30 * MINUTE, QUARTER);
+    is_int(add_closed(&m, 31 * MINUTE, 30 * MINUTE), OSCP_METER_ADDED,
+           "nor where there was none behind");
+    oscp_meter_firm(&m, 30 * MINUTE, 5 * MINUTE);
+    is_int(add_closed(&m, 30 * MINUTE + 1, 30 * MINUTE), OSCP_METER_ADDED,
+           "nor where it lay too far off");
+    oscp_meter_clear(&m, &oscp_alloc_libc);
+}
+
+
 static void
 add_export(oscp_meter_t *m, oscp_ms_t at_ms, int64_t export_mwh)
 {
@@ -269,7 +320,9 @@ main(void)
     interpolation();
     gaps();
     comes_and_goes();
+    firm();
     exports();
+    firm();
     reset();
     year();
     is_int(oscp_meter_window(QUARTER + 1, QUARTER), QUARTER, "alignment");

@@ -12,9 +12,13 @@ use JSON::PP qw(decode_json);
 
 use OSCP::Process qw(slow wait_for);
 
+my @started;
+
 my $PROGRAM = dirname(abs_path(__FILE__)) . '/../../cp/cp';
 
-# new(dir =>, name => 'cp', listen => [URLS], base => PATH)
+# new(dir =>, name => 'cp', listen => [URLS], base => PATH, invalid => N): N of
+# our requests may be found invalid, 'any': as many as there are.  A test whose
+# simulators found others fails, see violations().
 sub new {
     my ($class, %o) = @_;
 
@@ -27,6 +31,7 @@ sub start {
     my ($dir, $name) = @$self{qw(dir name)};
     my $ready = "$dir/$name.ready";
 
+    push @started, $self if !$self->{process};
     unlink $ready;
     $self->{process} = OSCP::Process->start(name => $name,
         log => "$dir/$name.log", argv => [$^X, $PROGRAM,
@@ -92,10 +97,41 @@ sub records {
     return @{$self->command("records $words")->{records}};
 }
 
+# What it found invalid since it was first started, over all its lives.
+sub found_invalid {
+    my ($self) = @_;
+
+    open my $fh, '<', "$self->{dir}/$self->{name}.record" or return;
+    return grep { /"valid":false/ } <$fh>;
+}
+
+# The simulators that have not been looked at yet and found something that is
+# not to be, as text; before their directories go.
+sub violations {
+    my @bad;
+
+    for my $self (splice @started) {
+        my $allowed = $self->{invalid} // 0;
+        my @found = $self->found_invalid;
+        push @bad, "$self->{name} found invalid:\n", @found
+            if $allowed ne 'any' && @found != $allowed;
+    }
+    return @bad;
+}
+
 sub stop {
     my ($self, $signal) = @_;
 
     return $self->{process} ? $self->{process}->stop($signal) : 0;
+}
+
+# For simulators that neither a Stack nor a Direct has looked at.
+END {
+    my $status = $?;
+    my @bad = violations();
+
+    print STDERR map { "# $_" } @bad;
+    $? = $status || (@bad ? 1 : 0);
 }
 
 1;

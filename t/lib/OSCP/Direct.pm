@@ -20,6 +20,7 @@ use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(time);
 
+use OSCP::CP;
 use OSCP::Process qw(show_logs wait_for);
 use OSCP::Redis;
 use OSCP::Worker;
@@ -291,6 +292,9 @@ sub finish {
     $status{redis} = $self->redis->stop;
     is_deeply({ map { $status{$_} ? ($_ => $status{$_}) : () } keys %status },
         {}, 'all ended clean');
+    my @violations = OSCP::CP::violations();
+    ok(!@violations, 'every request to a peer was valid')
+        or diag(@violations);
     my @bad;
     for my $file (glob "$self->{dir}/*.log") {
         open my $fh, '<', $file or next;

@@ -28,6 +28,16 @@ sub add {
     return;
 }
 
+# Takes back the sample of that moment, which was never sent.
+sub remove {
+    my ($self, $asset, $at) = @_;
+    my $list = $self->{assets}{$asset};
+
+    @$list = grep { $_->{at} != $at } @$list;
+    delete $self->{assets}{$asset} if !@$list;
+    return;
+}
+
 # The neighbours of a moment: the last sample up to it, the first behind it.
 sub _around {
     my ($list, $at) = @_;

@@ -86,7 +86,8 @@ sub messages {
 }
 
 # Checks one decoded body.  `context`: flat (the dialect we speak), profile,
-# intermittent (we asked for it), hourly (quirk H10), narrow (quirk H14).
+# intermittent (we asked for it), hourly (quirk H10), narrow (quirk H14), pairs
+# (a hash that keeps which group has which asset, under vector).
 # Returns the errors, each "PATH: what it must be".
 sub check ($message, $json, $context) {
     my $shape = $message;
@@ -191,15 +192,25 @@ sub _check_heartbeat ($json, $context) {
         ? () : '$.offline_mode_at: must be in the future';
 }
 
+# Vector wants INTERMITTENT whatever was asked for.
 sub _check_energy ($energy, $path, $context) {
+    my $vector = $context->{profile} eq 'vector';
     my $initial = time_ms($energy->{initial_measure_time});
+    my $length;
 
     if (!defined $initial) {
-        return $context->{intermittent} ? "$path.initial_measure_time:"
-            . ' must be set, we asked for INTERMITTENT' : ();
+        return $context->{intermittent} || $vector
+            ? "$path.initial_measure_time: must be set, we asked for"
+            . ' INTERMITTENT' : ();
     }
-    return $initial <= time_ms($energy->{measure_time})
-        ? () : "$path.initial_measure_time: must not be after measure_time";
+    $length = time_ms($energy->{measure_time}) - $initial;
+    return "$path.initial_measure_time: must not be after measure_time"
+        if $length < 0;
+    return () unless $vector;
+    return "$path.initial_measure_time: must be before measure_time (vector)"
+        if $length == 0;
+    return $initial % $length == 0 ? ()
+        : "$path: the window must be aligned to its length (vector)";
 }
 
 sub _check_group ($json, $context) {
@@ -213,10 +224,13 @@ sub _check_group ($json, $context) {
 sub _check_assets ($json, $context) {
     my @errors;
     my $list = $json->{measurements};
+    my %seen;
 
     for my $i (0 .. $#$list) {
         my $path = "\$.measurements[$i]";
         my $energy = $list->[$i]{energy_measurement};
+        push @errors, "$path.asset_id: is there twice"
+            if $seen{$list->[$i]{asset_id}}++;
         push @errors, _check_energy($energy, "$path.energy_measurement",
             $context) if $energy;
         push @errors, _check_vector_asset($list->[$i], $path)
@@ -227,8 +241,20 @@ sub _check_assets ($json, $context) {
             if @$list != 1;
         push @errors, '$.group_id: must be alphanumeric (vector)'
             if $json->{group_id} !~ /^[A-Za-z0-9]+$/;
+        push @errors, _check_vector_pair($json->{group_id},
+            $list->[0]{asset_id}, $context->{pairs} // {});
     }
     return @errors;
+}
+
+# One group has one asset, and the other way round, for good.
+sub _check_vector_pair ($group, $asset, $pairs) {
+    my $known = $pairs->{group}{$group} //= $asset;
+    return "\$.measurements[0].asset_id: group $group had $known (vector)"
+        if $known ne $asset;
+    $known = $pairs->{asset}{$asset} //= $group;
+    return $known eq $group ? ()
+        : "\$.measurements[0].asset_id: is of group $known (vector)";
 }
 
 sub _check_vector_asset ($asset, $path) {
@@ -241,8 +267,14 @@ sub _check_vector_asset ($asset, $path) {
     push @errors, "$path.energy_measurement: is missing (vector)" if !$energy;
     push @errors, "$path.energy_measurement.unit: must be KWH (vector)"
         if $energy && $energy->{unit} ne 'KWH';
+    push @errors, "$path.energy_measurement.value: must not be negative, for"
+        . " $energy->{direction} (vector)" if $energy
+        && $energy->{direction} ne 'NET' && $energy->{value} < 0;
     push @errors, "$path.instantaneous_measurement.unit: must be KW or W"
         . ' (vector)' if $power && $power->{unit} !~ /^K?W$/;
+    push @errors, "$path.instantaneous_measurement.measure_time: must be the"
+        . ' end of the window (vector)' if $energy && $power
+        && time_ms($power->{measure_time}) != time_ms($energy->{measure_time});
     return @errors;
 }
 

@@ -21,6 +21,7 @@ use constant {
 };
 
 has 'simulator';
+has pairs => sub { {} };      # groups and assets that belong together
 has seen => sub { {} };       # request id → digest of what it came with
 has hung => sub { {} };       # requests that will never be answered
 
@@ -162,6 +163,7 @@ sub _errors ($self, $c, $message, $json) {
         profile => $simulator->profile,
         flat => $simulator->quirks->on('H1'),
         hourly => $simulator->quirks->on('H10'),
+        pairs => $self->pairs,
         intermittent => scalar(grep { $_ eq 'INTERMITTENT' }
             @{$simulator->life->measurement}),
     });
