@@ -28,6 +28,7 @@ use constant {
 #   timeout_ms   when a silent node is taken for dead, 1000
 #   arguments    further ones for every node
 #   appendfsync  of every node; undef: no AOF
+#   tls          as for OSCP::Redis: the nodes speak it among them as well
 sub start {
     my ($class, %o) = @_;
     my $self = bless { masters => 3, replicas => 0, timeout_ms => 1000,
@@ -42,12 +43,14 @@ sub start {
 sub _node {
     my ($self, $n) = @_;
     my $node = OSCP::Redis->new(dir => $self->{dir}, name => "node-$n",
-        port => 1, appendfsync => $self->{appendfsync},
+        port => 1, appendfsync => $self->{appendfsync}, tls => $self->{tls},
         arguments => ['--cluster-enabled', 'yes', '--cluster-port',
             OSCP::Redis::free_port(), '--cluster-config-file', 'nodes.conf',
             '--cluster-node-timeout', $self->{timeout_ms} * slow(),
             '--cluster-announce-ip', '127.0.0.1',
-            '--repl-diskless-sync-delay', 0, @{$self->{arguments}}]);
+            '--repl-diskless-sync-delay', 0,
+            $self->{tls} ? ('--tls-cluster', 'yes') : (),
+            @{$self->{arguments}}]);
 
     $node->start;
     $node->{id} = $node->command('CLUSTER', 'MYID');

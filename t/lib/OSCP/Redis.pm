@@ -21,7 +21,8 @@ my $USERS = dirname(abs_path(__FILE__)) . '/../../../conf/redis-users.conf';
 #   name         of its process, log and files, 'redis'
 #   appendfsync  'always' | 'everysec' | 'no' | undef for no AOF
 #   port         1: on a TCP port of its own as well
-#   tls          { cert =>, key => }: that port speaks TLS and nothing else
+#   tls          { cert =>, key => }: that port speaks TLS and nothing else;
+#                ca => checks other servers by it
 #   arguments    further ones
 sub new {
     my ($class, %o) = @_;
@@ -94,6 +95,7 @@ sub _listen {
     return ('--port', $self->{port} // 0, '--bind', '127.0.0.1') if !$tls;
     return ('--port', 0, '--bind', '127.0.0.1', '--tls-port', $self->{port},
         '--tls-cert-file', $tls->{cert}, '--tls-key-file', $tls->{key},
+        $tls->{ca} ? ('--tls-ca-cert-file', $tls->{ca}) : (),
         '--tls-auth-clients', 'no');
 }
 

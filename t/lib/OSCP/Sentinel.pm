@@ -25,6 +25,7 @@ use constant MASTER => 'main';
 #   down_after_ms  when a silent server is taken for dead, 500
 #   arguments      further ones for every server
 #   appendfsync    of every server; undef: no AOF
+#   tls            as for OSCP::Redis: everybody speaks it to everybody
 sub start {
     my ($class, %o) = @_;
     my $self = bless { replicas => 1, sentinels => 3, down_after_ms => 500,
@@ -43,7 +44,7 @@ sub _server {
 
     push @{$self->{servers}}, OSCP::Redis->new(dir => $self->{dir},
         name => "redis-$n", port => 1, appendfsync => $self->{appendfsync},
-        arguments => ['--repl-diskless-sync-delay', 0,
+        tls => $self->{tls}, arguments => ['--repl-diskless-sync-delay', 0,
             $master ? ('--replicaof', "127.0.0.1 $master->{port}") : (),
             @{$self->{arguments}}])->start;
     return;
@@ -57,10 +58,11 @@ sub _sentinel {
     my $quorum = int($self->{sentinels} / 2) + 1;
     my $down = $self->{down_after_ms} * slow();
     my $timeout = 2 * $down;
+    my $listen = join "\n", _listen($port, $self->{tls});
 
     open my $fh, '>', "$dir/$name.conf" or die "$dir/$name.conf: $!";
     print {$fh} <<"CONF";
-port $port
+$listen
 bind 127.0.0.1
 unixsocket $dir/$name.sock
 dir $dir
@@ -78,6 +80,15 @@ CONF
     wait_for(sub { eval { $sentinel->command('PING') eq 'PONG' } }, 10)
         or die "$name does not start: " . $sentinel->{process}->log_text;
     return $sentinel;
+}
+
+sub _listen {
+    my ($port, $tls) = @_;
+
+    return "port $port" if !$tls;
+    return ('port 0', "tls-port $port", "tls-cert-file $tls->{cert}",
+        "tls-key-file $tls->{key}", "tls-ca-cert-file $tls->{ca}",
+        'tls-auth-clients no', 'tls-replication yes');
 }
 
 # Everybody knows everybody, and the replicas have all data.
