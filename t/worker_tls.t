@@ -137,12 +137,12 @@ subtest 'files' => sub {
     isnt($?, 0, 'no such CA: it does not begin');
     like($output, qr{TLS to Redis: /nowhere: }, 'and says why');
 
-    my $file = $direct->file('ca', `cat ${\$pki->ca('other')}`);
+    my $file = $direct->file('ca', scalar `cat ${\$pki->ca('other')}`);
     my $worker = OSCP::Worker->new(dir => $direct->dir, build => $build,
         redis => $redis->address, name => 'reload',
         arguments => ['--redis-tls-ca', $file])->start;
     ok(wait_for(sub { $worker->log_text =~ /refused/ }), 'the wrong CA');
-    $direct->file('ca', `cat $ours`);
+    $direct->file('ca', scalar `cat $ours`);
     $worker->process->signal('HUP');
     ok(wait_for(sub { $worker->log_text =~ /standing by/ }),
         'the right one after SIGHUP');

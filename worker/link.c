@@ -127,27 +127,32 @@ callback_watchdog(evutil_socket_t fd, short what, void *arg)
 }
 
 
+/* Closes with the reason that the connection knows best. */
+static void
+link_broken(struct worker_link *link, const redisAsyncContext *ac)
+{
+    const char  *refused = worker_tls_refused(link->ssl);
+
+    if (refused != NULL) {
+        worker_link_fail(link, "its certificate is refused: %s", refused);
+        return;
+    }
+
+    /* a connection that was refused says so in `c` only */
+    worker_link_fail(link, "%s", ac->err ? ac->errstr
+                     : ac->c.err ? ac->c.errstr : "closed");
+}
+
+
 /* hiredis frees `ac` when these return: it must not be freed here. */
 static void
 link_lost(const redisAsyncContext *ac)
 {
-    const char          *refused;
     struct worker_link  *link = ac->data;
 
-    if (link == NULL) {
-        return;
-    }
-
-    refused = worker_tls_refused(link->ssl);
-    link->ac = NULL;
-
-    if (refused != NULL) {
-        worker_link_fail(link, "its certificate is refused: %s", refused);
-
-    } else {
-        /* a connection that was refused says so in `c` only */
-        worker_link_fail(link, "%s", ac->err ? ac->errstr
-                         : ac->c.err ? ac->c.errstr : "closed");
+    if (link != NULL) {
+        link->ac = NULL;
+        link_broken(link, ac);
     }
 }
 
@@ -338,8 +343,7 @@ link_begin(struct worker_link *link, redisAsyncContext *ac)
     fcntl(ac->c.fd, F_SETFD, FD_CLOEXEC);
 
     if (link_secure(link) == -1) {
-        worker_link_fail(link, "TLS cannot begin%s%s", ac->c.err ? ": " : "",
-                         ac->c.err ? ac->c.errstr : "");
+        link_broken(link, ac);
         return;
     }
 

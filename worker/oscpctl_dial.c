@@ -126,33 +126,42 @@ dial_secure(struct worker_ctl_dial *dial, struct dial_line *line)
 {
     const char  *refused;
 
-    if (dial->tls == NULL) {
-        return 0;
-    }
-
-    if (worker_tls_start(dial->tls, line->redis, line->host.host, &line->ssl)
-        == 0)
+    if (dial->tls == NULL
+        || worker_tls_start(dial->tls, line->redis, line->host.host, &line->ssl)
+           == 0)
     {
         return 0;
     }
 
-    refused = strstr(line->redis->errstr, "certificate verify failed");
-    dial->final = refused != NULL;
+    refused = worker_tls_refused(line->ssl);
+    if (refused == NULL) {
+        return dial_wrong(dial, line->redis->err ? line->redis->errstr
+                                                 : "TLS cannot begin");
+    }
 
-    return dial_wrong(dial, refused ? "its certificate is refused"
-                      : line->redis->err ? line->redis->errstr
-                      : "TLS cannot begin");
+    dial->final = 1;
+    snprintf(dial->why, WORKER_CTL_DIAL_WHY_SIZE,
+             "its certificate is refused: %s", refused);
+
+    return -1;
 }
 
 
-/* A connection to `host`, NULL: the socket; NULL on failure. */
+/*
+ * A connection to `host`, NULL: the socket, that waits up to `answer` seconds
+ * for an answer.  NULL on failure.
+ */
 static struct dial_line *
-dial_open(struct worker_ctl_dial *dial, const oscp_host_t *host, int seconds)
+dial_open(struct worker_ctl_dial *dial, const oscp_host_t *host, int answer)
 {
-    struct timeval         patience = { .tv_sec = seconds };
-    struct timeval         answer = { .tv_sec = DIAL_ANSWER_S };
+    struct timeval         patience = { .tv_sec = DIAL_CONNECT_S };
+    struct timeval         later = { .tv_sec = answer };
     struct dial_line      *line;
     const oscp_address_t  *a = &dial->access->address;
+
+    if (answer < DIAL_CONNECT_S) {
+        patience = later;
+    }
 
     line = calloc(1, sizeof(*line));
     if (line == NULL) {
@@ -168,18 +177,27 @@ dial_open(struct worker_ctl_dial *dial, const oscp_host_t *host, int seconds)
         line->redis = redisConnectUnixWithTimeout(a->path, patience);
     }
 
-    if (line->redis == NULL || line->redis->err
-        || redisSetTimeout(line->redis, seconds == DIAL_ASK_S ? patience
-                                                              : answer)
-           != REDIS_OK)
-    {
-        dial_wrong(dial, line->redis ? line->redis->errstr : "no memory");
+    if (line->redis == NULL) {
+        dial_wrong(dial, "no memory");
         goto err;
     }
 
-    if (dial_secure(dial, line) == 0) {
+    if (line->redis->err
+        || redisSetTimeout(line->redis, patience) != REDIS_OK)
+    {
+        dial_wrong(dial, line->redis->errstr);
+        goto err;
+    }
+
+    if (dial_secure(dial, line) == -1) {
+        goto err;
+    }
+
+    if (redisSetTimeout(line->redis, later) == REDIS_OK) {
         return line;
     }
+
+    dial_wrong(dial, line->redis->errstr);
 
 err:
     dial_line_free(line);
@@ -314,7 +332,7 @@ worker_ctl_dial_key(struct worker_ctl_dial *dial, const char *key,
     }
 
     line = dial_open(dial, a->kind == OSCP_ADDRESS_UNIX ? NULL : &host,
-                     DIAL_CONNECT_S);
+                     DIAL_ANSWER_S);
     if (line == NULL) {
         return NULL;
     }

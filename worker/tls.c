@@ -99,21 +99,16 @@ worker_tls_start(struct worker_tls *tls, redisContext *c, const char *host,
     }
 
     if (tls_expect(*ssl, host) == -1 || SSL_up_ref(*ssl) != 1) {
-        goto err;
+        return -1;
     }
 
     if (redisInitiateSSL(c, *ssl) != REDIS_OK) {
         /* the reference that was to be hiredis' own */
         SSL_free(*ssl);
-        goto err;
+        return -1;
     }
 
     return 0;
-
-err:
-    SSL_free(*ssl);
-    *ssl = NULL;
-    return -1;
 }
 
 

@@ -123,6 +123,14 @@ sub slot {
     return $self->_alive->command('CLUSTER', 'KEYSLOT', $key);
 }
 
+# Nodes that speak TLS have no other port to tell of.
+sub _named {
+    my ($self, $id) = @_;
+    my ($node) = grep { $_->{id} eq $id } @{$self->{nodes}};
+
+    return $node // die "no node $id\n";
+}
+
 sub _at {
     my ($self, $port) = @_;
     my ($node) = grep { $_->{port} == $port } @{$self->{nodes}};
@@ -137,7 +145,7 @@ sub node_of {
     my ($range) = grep { $_->[0] <= $slot && $slot <= $_->[1] }
         @{$self->_alive->command('CLUSTER', 'SLOTS')};
 
-    return $self->_at($range->[2][1]);
+    return $self->_named($range->[2][2]);
 }
 
 # Moves the slot of a key, with all its keys, to another master.  `during` is

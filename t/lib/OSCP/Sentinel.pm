@@ -45,6 +45,7 @@ sub _server {
     push @{$self->{servers}}, OSCP::Redis->new(dir => $self->{dir},
         name => "redis-$n", port => 1, appendfsync => $self->{appendfsync},
         tls => $self->{tls}, arguments => ['--repl-diskless-sync-delay', 0,
+            $self->{tls} ? ('--tls-replication', 'yes') : (),
             $master ? ('--replicaof', "127.0.0.1 $master->{port}") : (),
             @{$self->{arguments}}])->start;
     return;
