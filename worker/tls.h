@@ -27,8 +27,8 @@ void worker_tls_free(struct worker_tls *tls);
 
 /*
  * From here on `c`, a connection that has been begun and has not said a word,
- * speaks TLS.  `host` is whom we asked for: a name, or an address.  `*ssl`, NULL
- * or not, is to be given to worker_tls_end() before or after `c` is freed.
+ * speaks TLS.  `host` is whom we asked for: a name, or an address.  `*ssl` may
+ * be NULL; it is to be given to worker_tls_end() before or after `c` is freed.
  * Returns 0, or -1: the connection is of no use.
  */
 int worker_tls_start(struct worker_tls *tls, redisContext *c,
