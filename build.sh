@@ -15,7 +15,7 @@ TEST_JOBS=${TEST_JOBS:-6}       # tests wait more than they work
 BUILD_PACKAGES="gcc make libc6-dev nginx nginx-dev libhiredis-dev
     libcjson-dev libcurl4-openssl-dev libevent-dev libssl-dev"
 TEST_PACKAGES="redis-server redis-tools perl curl openssl procps wrk
-    universal-ctags binutils git ca-certificates systemd
+    universal-ctags binutils patch git ca-certificates systemd
     libmojolicious-perl libio-socket-ssl-perl libjson-xs-perl"
 FUZZ_PACKAGES="clang libclang-rt-dev"
 
@@ -33,6 +33,11 @@ usage: ./build.sh COMMAND
                   and two simulated depots on loopback; --once: one short pass,
                   exit 0 only if the circuit's value changed as the forecast
                   said, and a metered window arrived with the right energy
+  torture [SECONDS] [--seed N] [--broken NAME|all]
+                  kills, pauses, cuts off and starves every process under load,
+                  as the seed says, and judges all that could be seen by a
+                  model of the rules; --broken: of a worker that was broken on
+                  purpose (t/torture/broken), which must be caught
   bench           ratios measured side by side in one run
   fuzz [SECONDS]  libFuzzer over the readers of what comes from outside, 60
                   seconds in all; 0: each target once over its seeds
@@ -206,6 +211,8 @@ build() {
     quietly make -j"$JOBS" -C "$ROOT/oscp" BUILD="$build" $sanitize all $unit
     # shellcheck disable=SC2086
     quietly make -j"$JOBS" -C "$ROOT/worker" BUILD="$build" $sanitize
+    # shellcheck disable=SC2086
+    [ -z "$unit" ] || build_clock "$build" $sanitize
     build_module "$build" "$(echo $cc_opt)" "$ld_opt"
 }
 
@@ -296,6 +303,80 @@ run_fuzz() {
     done
 }
 
+# The worker with a clock that a test can set; never installed.
+build_clock() {
+    local build=$1
+    shift
+    quietly make -j"$JOBS" -C "${TREE:-$ROOT}/worker" -f ../t/clock/Makefile \
+        BUILD="$build" "$@" clock
+}
+
+# A copy of the sources, with one rule broken.  A patch that does not apply any
+# more is an error: it must be made anew.
+build_broken() {
+    local name=$1 build=$BUILD/broken/$1
+
+    [ -e "$ROOT/t/torture/broken/$name.patch" ] \
+        || die "torture: no t/torture/broken/$name.patch"
+    rm -rf "$build/tree"
+    mkdir -p "$build/tree/t"
+    cp -r "$ROOT/oscp" "$ROOT/worker" "$build/tree/"
+    cp -r "$ROOT/t/clock" "$build/tree/t/"
+    quietly patch -d "$build/tree" -p1 --fuzz=0 --no-backup-if-mismatch \
+        -i "$ROOT/t/torture/broken/$name.patch"
+    TREE=$build/tree build_clock "$build"
+}
+
+# torture --broken NAME [SECONDS] [OPTIONS]: ends with 1 when it is caught, as
+# it must be.
+run_broken() {
+    local name=$1
+    shift
+    build_broken "$name"
+    say "torture: a worker with $name"
+    perl -It/lib t/torture/torture --until-found \
+        --program "broken/$name/oscp-worker-clock" "$@"
+}
+
+run_torture() {
+    local broken='' name missed=0
+    local -a words=()
+
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --broken)
+            broken=${2:-}
+            [ $# -gt 1 ] || die "torture: --broken NAME, or all"
+            shift
+            ;;
+        *) words+=("$1") ;;
+        esac
+        shift
+    done
+    deps run
+    build
+    cd "$ROOT"
+    case $broken in
+    '')
+        build_clock "$BUILD"
+        exec perl -It/lib t/torture/torture "${words[@]}"
+        ;;
+    all)
+        for name in $(cd t/torture/broken && ls ./*.patch); do
+            name=$(basename "$name" .patch)
+            if run_broken "$name" --quiet "${words[@]}"; then
+                say "torture: $name was NOT caught"
+                missed=1
+            else
+                say "torture: $name was caught"
+            fi
+        done
+        return $missed
+        ;;
+    *) run_broken "$broken" "${words[@]}" ;;
+    esac
+}
+
 run_bench() {
     deps run
     build
@@ -340,6 +421,7 @@ main() {
     test) run_tests "$@" ;;
     run) run_sandbox "$@" ;;
     bench) run_bench "$@" ;;
+    torture) run_torture "$@" ;;
     fuzz) run_fuzz "$@" ;;
     lint) run_lint "$@" ;;
     install) install_all ;;

@@ -7,16 +7,18 @@ use warnings;
 
 use OSCP::Process qw(sanitized wait_for);
 
-# new(dir =>, build =>, redis => ADDRESS, name => 'worker', arguments => [])
+# new(dir =>, build =>, redis => ADDRESS, name => 'worker', arguments => [],
+#     program => 'oscp-worker')
 sub new {
     my ($class, %o) = @_;
 
-    return bless { name => 'worker', arguments => [], %o }, $class;
+    return bless { name => 'worker', arguments => [],
+        program => 'oscp-worker', %o }, $class;
 }
 
 sub start {
     my ($self) = @_;
-    my $binary = "$self->{build}/oscp-worker";
+    my $binary = "$self->{build}/$self->{program}";
     my %env;
 
     if (sanitized($binary)) {
