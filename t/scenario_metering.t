@@ -107,12 +107,14 @@ sub in_time {
     my $name = join ' ', @$sample{qw(group asset at)};
     my $at = time_ms($sample->{at});
 
-    if (!exists $unsent{$name} && time * 1000 > $at + LATEST) {
+    my $first = !exists $unsent{$name};
+
+    if ($first && time * 1000 > $at + LATEST) {
         $meter{$sample->{group}}->remove($sample->{asset}, $at);
         $unsent++;
         $unsent{$name} = 1;
     }
-    return !($unsent{$name} //= 0);
+    return !($unsent{$name} //= 0) && ($first || time * 1000 <= $at + LATEST);
 }
 
 my $online = 'handshake interval=1 expect=204';
