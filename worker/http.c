@@ -33,6 +33,8 @@ struct worker_http_call {
     struct curl_slist        *headers;
     worker_http_done         *done;
     void                     *arg;
+    int                     (*may)(void *arg);
+    void                     *may_arg;
     struct event             *watchdog;    /* ends what libcurl forgot */
     size_t                    received;    /* bytes of the answer's body */
     size_t                    answer_max;  /* of them are kept; 0: none */
@@ -343,6 +345,22 @@ http_want_body(char *data, size_t size, size_t n, void *arg)
 
 
 static int
+http_want_leave(void *arg, char *peer, char *local, int peer_port,
+    int local_port)
+{
+    struct worker_http_call  *call = arg;
+
+    (void) peer;
+    (void) local;
+    (void) peer_port;
+    (void) local_port;
+
+    return call->may == NULL || call->may(call->may_arg)
+           ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+
+static int
 http_setup_headers(struct worker_http_call *call,
     const struct worker_http_request *request)
 {
@@ -421,6 +439,9 @@ http_setup(struct worker_http_call *call,
     rc |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_want_body)
           != CURLE_OK;
     rc |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, http_want_leave)
+          != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, call) != CURLE_OK;
     rc |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long) request->len)
           != CURLE_OK;
     rc |= curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body)
@@ -446,6 +467,8 @@ worker_http_post(struct worker_http *http,
 
     call->http = http;
     call->answer_max = request->answer_max;
+    call->may = request->may;
+    call->may_arg = request->may_arg;
     call->done = done;
     call->arg = arg;
     call->easy = curl_easy_init();

@@ -37,6 +37,11 @@ struct worker_http_request {
     const char         *key;
     size_t              answer_max;         /* bytes of the answer's body that
                                                are wanted; 0: none */
+    int               (*may)(void *arg);    /* is asked when the connection
+                                               stands, right before the request
+                                               leaves: 0 keeps it here.  NULL:
+                                               it may leave */
+    void               *may_arg;
 };
 
 /* What became of it; everything lives as long as the call of `done`. */

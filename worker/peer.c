@@ -34,6 +34,25 @@ static void peer_begin(struct worker_peer_send *send);
 static void peer_post(struct worker_peer_send *send);
 
 
+/*
+ * Nothing leaves without a proven lease; connecting takes time, in which it may
+ * be lost, or this program be paused.
+ */
+static int
+peer_may(void *arg)
+{
+    struct worker_peer  *peer = arg;
+
+    if (worker_lease_held(peer->ctx->lease)) {
+        return 1;
+    }
+
+    worker_context_fail(peer->ctx, "the lease is not proven");
+
+    return 0;
+}
+
+
 static void
 peer_end(struct worker_peer_send *send, const char *error)
 {
@@ -244,8 +263,7 @@ peer_post(struct worker_peer_send *send)
     struct worker_present_lines  lines = { .n = 0 };
 
     /* it may have been lost while there was no token */
-    if (!worker_lease_held(peer->ctx->lease)) {
-        worker_context_fail(peer->ctx, "the lease is not proven");
+    if (!peer_may(peer)) {
         return;
     }
 
@@ -256,6 +274,8 @@ peer_post(struct worker_peer_send *send)
     request.cert = peer->conf->tls_cert;
     request.key = peer->conf->tls_key;
     request.answer_max = PEER_ANSWER_MAX;
+    request.may = peer_may;
+    request.may_arg = peer;
     send->generation = peer->generation;
     peer_url(peer->conf, send->kind, &url);
 
