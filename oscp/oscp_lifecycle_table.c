@@ -7,6 +7,7 @@
  * nothing waits for any more changes nothing.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "oscp_lifecycle_table.h"
@@ -278,17 +279,38 @@ oscp_lifecycle_handshake_sent(oscp_exchange_t *x)
 }
 
 
+/* Which message failed, and how; in `buf`, which is returned. */
+static const char *
+oscp_lifecycle_error(const oscp_exchange_t *x, oscp_message_kind_t kind,
+    char buf[OSCP_LIFECYCLE_ERROR_SIZE])
+{
+    const char  *error = x->event->error;
+
+    if (error != NULL && *error != '\0') {
+        snprintf(buf, OSCP_LIFECYCLE_ERROR_SIZE, "%s: %s",
+                 oscp_message_name(kind), error);
+
+    } else {
+        snprintf(buf, OSCP_LIFECYCLE_ERROR_SIZE, "%s failed",
+                 oscp_message_name(kind));
+    }
+
+    return buf;
+}
+
+
 static void
 oscp_lifecycle_handshake_failed(oscp_exchange_t *x)
 {
+    char  error[OSCP_LIFECYCLE_ERROR_SIZE];
+
     if (!oscp_lifecycle_matches(x, x->lc->handshake_req)) {
         oscp_lifecycle_stale(x);
         return;
     }
 
     oscp_exchange_fail(x, x->event->at_ms,
-                       x->event->error && x->event->error[0]
-                       ? x->event->error : "handshake failed");
+                       oscp_lifecycle_error(x, OSCP_HANDSHAKE, error));
 }
 
 
@@ -307,14 +329,16 @@ oscp_lifecycle_acknowledge_sent(oscp_exchange_t *x)
 static void
 oscp_lifecycle_acknowledge_failed(oscp_exchange_t *x)
 {
+    char  error[OSCP_LIFECYCLE_ERROR_SIZE];
+
     if (!oscp_lifecycle_matches(x, x->lc->ack_req)) {
         oscp_lifecycle_stale(x);
         return;
     }
 
     oscp_exchange_error(x, x->event->at_ms,
-                        x->event->error && x->event->error[0]
-                        ? x->event->error : "acknowledge failed");
+                        oscp_lifecycle_error(x, OSCP_HANDSHAKE_ACKNOWLEDGE,
+                                             error));
     oscp_exchange_postpone(x);
 }
 
@@ -329,13 +353,13 @@ oscp_lifecycle_heartbeat_sent(oscp_exchange_t *x)
 static void
 oscp_lifecycle_heartbeat_failed(oscp_exchange_t *x)
 {
+    char               error[OSCP_LIFECYCLE_ERROR_SIZE];
     int64_t            pause;
     oscp_ms_t          again;
     oscp_lifecycle_t  *lc = x->lc;
 
     oscp_exchange_error(x, x->event->at_ms,
-                        x->event->error && x->event->error[0]
-                        ? x->event->error : "heartbeat failed");
+                        oscp_lifecycle_error(x, OSCP_HEARTBEAT, error));
 
     pause = lc->interval_required_ms / BEAT_RETRY_SHARE;
     pause = pause > BEAT_RETRY_MAX_MS ? BEAT_RETRY_MAX_MS : pause;

@@ -90,7 +90,8 @@ subtest 'a wrong secret' => sub {
     $cp->command('require interval=1', 'handshake interval=1 expect=204');
     ok(wait_for(sub { $stack->connection->{last_error} }), 'is an error');
     is($stack->connection->{last_error},
-        'token endpoint: HTTP 401 invalid_client', 'by its name');
+        'handshake_acknowledge: token endpoint: HTTP 401 invalid_client',
+        'by its name');
     isnt($stack->connection->{state}, 'online', 'not online');
     is(() = $cp->records(dir => 'in', message => 'handshake_acknowledge'), 0,
         'and nothing was sent without a token');

@@ -87,7 +87,8 @@ retried(void)
     is_state(OSCP_STATE_HANDSHAKING, "up to the deadline");
     step(OSCP_EV_TIMER, 30 * SEC);
     is_state(OSCP_STATE_OFFLINE, "then offline");
-    is_str(lc.last_error, "HTTP 503", "with what its tries met");
+    is_str(lc.last_error, "handshake_acknowledge: HTTP 503",
+           "with what its tries met");
     is_why(OSCP_OUTCOME_DONE, "acknowledge failed", "why");
     is_int(next(), -1, "we do not start handshakes by ourselves");
 
@@ -128,7 +129,8 @@ burst(void)
            "and changes nothing");
     ev.req = "id-1";
     failed(OSCP_EV_ACKNOWLEDGE_FAILED, 3, "late");
-    is_str(lc.last_error, "HTTP 500", "a late failure neither");
+    is_str(lc.last_error, "handshake_acknowledge: HTTP 500",
+           "a late failure neither");
     ev.req = "id-3";
     step(OSCP_EV_ACKNOWLEDGE_SENT, 4);
     is_state(OSCP_STATE_ONLINE, "the last one's counts");
@@ -223,7 +225,8 @@ backing_off(void)
         case 0:
             failed(OSCP_EV_HANDSHAKE_FAILED, at + 50, "connection refused");
             at += 50;
-            is_str(lc.last_error, "connection refused", "refused");
+            is_str(lc.last_error, "handshake: connection refused",
+                   "refused");
             break;
 
         case 1:
@@ -288,7 +291,7 @@ backing_off(void)
     failed(OSCP_EV_HANDSHAKE_FAILED, 0, "a\nb\x80 0123456789012345678901234567"
            "89012345678901234567890123456789012345678901234567890123456789012"
            "34567890123456789012345678901234567890123456789");
-    ok(strncmp(lc.last_error, "a?b? 0123", 9) == 0
+    ok(strncmp(lc.last_error, "handshake: a?b? 0123", 20) == 0
        && strlen(lc.last_error) == OSCP_LIFECYCLE_ERROR_SIZE - 1,
        "a text is cut, and forges no line");
 }
@@ -368,7 +371,8 @@ renegotiation(void)
 
     failed(OSCP_EV_ACKNOWLEDGE_FAILED, 3 * SEC, "HTTP 500");
     is_state(OSCP_STATE_ONLINE, "a failing acknowledge");
-    is_str(lc.last_error, "HTTP 500", "only leaves its trace");
+    is_str(lc.last_error, "handshake_acknowledge: HTTP 500",
+           "only leaves its trace");
     step(OSCP_EV_TIMER, 6 * SEC);
     is_actions(OSCP_DO_SEND_ACKNOWLEDGE|OSCP_DO_SEND_HEARTBEAT|OSCP_DO_STORE,
                "both are due");

@@ -182,7 +182,7 @@ beats(void)
     step(OSCP_EV_TIMER, 10 * SEC);
     failed(OSCP_EV_HEARTBEAT_FAILED, 10 * SEC + 100, "HTTP 502");
     is_state(OSCP_STATE_ONLINE, "a failed beat");
-    is_str(lc.last_error, "HTTP 502", "leaves its trace");
+    is_str(lc.last_error, "heartbeat: HTTP 502", "leaves its trace");
     is_int(next(), 12 * SEC + 600, "and is retried after a quarter of the "
            "interval");
     step(OSCP_EV_TIMER, 12 * SEC + 600);
