@@ -264,6 +264,8 @@ subtest 'what is held' => sub {
     command('disconnect', 'vector');
     ok($direct->wait_hash('conn:vector', { state => 'disconnected' }),
         'disconnected');
+    my $ends = put('vector', msg => 'adjust_group_capacity_forecast',
+        created => OSCP::Direct::at(time - 599));
     my @put = map { put('vector') } 1 .. 2;
     command('connect', 'vector');
     ok($direct->wait_hash('conn:vector', { disconnected => 0 })
@@ -272,6 +274,8 @@ subtest 'what is held' => sub {
     my $other = put('bearer');
     ok(wait_for(sub { told('delivered', $other) }), 'others go on');
     is(() = had('vector', $since), 0, 'held until it is online');
+    ok(wait_for(sub { told('given_up', $ends) }), 'but not beyond its time');
+    is((told('given_up', $ends))[0]{data}{tries}, 0, 'without a try');
     ok(handshake('vector'), 'online');
     ok(wait_for(sub { told('delivered', $put[1]) }), 'then delivered');
     command('disable', 'vector');
@@ -285,6 +289,21 @@ subtest 'what is held' => sub {
     ok(handshake('vector'), 'online');
     ok(wait_for(sub { told('delivered', $put[2]) }), 'then delivered');
     is_deeply([ids(had('vector', $since))], \@put, 'all in order');
+};
+
+subtest 'a last try' => sub {
+    $cp{vector}->command('misbehave refuse=adjust_group_capacity_forecast:503');
+    my $last = put('vector', msg => 'adjust_group_capacity_forecast',
+        created => OSCP::Direct::at(time - 599.5), body => encode_json({
+            group_id => 'DEPOT01', type => 'CONSUMPTION', forecasted_blocks =>
+                [{ capacity => 50, unit => 'KW', phase => 'ALL', start_time =>
+                OSCP::Direct::at(time), end_time => OSCP::Direct::at(time + 900)
+                }] }));
+    my $next = put('vector');
+    ok(wait_for(sub { told('given_up', $last) }), 'there is no time for more');
+    is_deeply([@{(told('given_up', $last))[0]{data}}{qw(why status tries)}],
+        ['too old for another try: HTTP 503', 503, 1], 'which is told');
+    ok(wait_for(sub { told('delivered', $next) }), 'the next one goes on');
 };
 
 subtest 'what is no message' => sub {
