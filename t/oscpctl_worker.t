@@ -84,6 +84,37 @@ subtest 'an incident' => sub {
     ok(wait_for(sub { !@{$ctl->json('incidents')} }), 'is resolved');
 };
 
+subtest 'what is asked for and told' => sub {
+    my @adjust = ('adjust', 'vector', 'DEPOT01', '--type', 'CONSUMPTION',
+        '--until', OSCP::Direct::at(time + 3600), '--capacity');
+    my $flat = sub { return $_[0] =~ s/\s+/ /gr };
+    $cp->command('mark');
+    like($flat->(command(0, @adjust, '90kW', '--by', 'dora')),
+        qr/done: CONSUMPTION of DEPOT01 is requested: 1 block, message \S+ $/,
+        'is said');
+    my $got = $cp->command('expect adjust_group_capacity_forecast within=20s');
+    is($got->{json}{forecasted_blocks}[0]{capacity}, 90, 'is asked for');
+    like($flat->($ctl->text('show', 'DEPOT01')),
+        qr/CONSUMPTION: requested, asked for \S+ by operator dora/, 'is shown');
+    my $refused = $flat->(command(1, @adjust, '80kW'));
+    like($refused, qr/refused: CONSUMPTION of DEPOT01 is requested already/,
+        'one at a time');
+    like($refused, qr/by message \Q$got->{id}\E/, 'which one is said');
+    command(0, @adjust, '80kW', '--replace');
+    my $again = $cp->command(
+        'expect adjust_group_capacity_forecast within=20s');
+    $direct->forecast('vector', 'DEPOT01', corr => $again->{id}, req => 'f-adj',
+        blocks => [[-60, 3600, 80000]]);
+    circuit(80000, 'oscp');
+    like($flat->($ctl->text('show', 'DEPOT01')),
+        qr/adjustment CONSUMPTION: answered \S+: f-adj, asked/, 'is answered');
+    like($flat->(command(0, 'compliance', 'vector', 'DEPOT01', '--message',
+        'a fuse blew')), qr/done: the peer is told about the import limit /,
+        'is told');
+    $got = $cp->command('expect group_capacity_compliance_error within=20s');
+    is("$got->{corr} $got->{json}{message}", 'f-adj a fuse blew', 'as it was');
+};
+
 my $before = time;
 
 subtest 'the connection' => sub {
@@ -110,7 +141,7 @@ subtest 'the connection' => sub {
 subtest 'later' => sub {
     my $text = $ctl->text('explain', 'depot-1', '--at',
         OSCP::Direct::at($before));
-    like($text, qr/120 kW available .* \[normal, green/, 'before it');
+    like($text, qr/80 kW available .* \[normal, green/, 'before it');
     like($text, qr/then \S+ .* later\): 400 kW available, local/, 'then');
     my ($disconnected) = grep { $_->{data}{op} eq 'disconnect'
         && $_->{data}{outcome} eq 'done' } $direct->events('command');

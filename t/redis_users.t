@@ -63,7 +63,8 @@ $redis->stop;
 my $stack = OSCP::Stack->start;
 my $own = $stack->dir;
 for my $command ('status', 'show vector', 'explain depot-1', 'incidents',
-    'events', 'dead', 'disable vector DEPOT01', 'enable vector DEPOT01')
+    'events', 'dead', 'adjust vector DEPOT01 --type GENERATION --capacity 1kW'
+    . ' --until 2099-01-01T00:00:00Z', 'show DEPOT01', 'disable vector DEPOT01', 'enable vector DEPOT01')
 {
     my $out = `$stack->{build}/oscpctl --redis unix:${\$stack->redis->socket} \\
         --redis-user oscp-operator \\

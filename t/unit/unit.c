@@ -11,6 +11,8 @@
 int
 main(void)
 {
+    char  text[OSCP_UNIT_TEXT_SIZE];
+
     is_num(oscp_unit_watts(120, OSCP_UNIT_W, OSCP_PHASE_ALL, 230, HOUR_MS),
            120, "W");
     is_num(oscp_unit_watts(7.36, OSCP_UNIT_KW, OSCP_PHASE_ONE, 230, HOUR_MS),
@@ -40,6 +42,13 @@ main(void)
            "energy over no time");
     is_num(oscp_unit_watts(1.5, OSCP_UNIT_COUNT, OSCP_PHASE_ONE, 230, 1), 0,
            "no unit");
+
+    is_str(oscp_unit_text(120000, text), "120 kW", "watts as people read them");
+    is_str(oscp_unit_text(7360.5, text), "7.361 kW", "to the watt");
+    is_str(oscp_unit_text(999.9994, text), "999.999 W", "below a kilowatt");
+    is_str(oscp_unit_text(0, text), "0 W", "nothing");
+    is_int((int64_t) strlen(oscp_unit_text(1e300, text)), 22,
+           "what is too much is cut, and fits");
 
     return done_testing();
 }
