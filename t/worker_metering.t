@@ -17,6 +17,7 @@ use Time::HiRes qw(sleep time);
 use lib "$Bin/lib", "$Bin/cp/lib";
 use CP::Clock qw(time_ms);
 use CP::Schema;
+use OSCP::Ctl;
 use OSCP::Direct;
 use OSCP::Meter;
 use OSCP::Process qw(slow wait_for);
@@ -468,6 +469,10 @@ subtest 'windows as they end' => sub {
         'the group says how far it is metered')
         if $spans[-1][1] == metered('DEPOT07');
     like($group->{window_import_wh} // '', qr/^[\d.]+$/, 'and the last window');
+    my (undef, $shown) = OSCP::Ctl->of($direct)->run('show', 'DEPOT07');
+    like($shown, qr/^\s+$_\s+2\d{3}-/m, "oscpctl shows $_")
+        for qw(metered_until window_from window_until);
+    like($shown, qr/^\s+window_import_wh\s+[\d.]+$/m, 'and its energy');
 };
 
 subtest 'another window, out of service, gone' => sub {

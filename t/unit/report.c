@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "failing.h"
 #include "oscp_report.h"
 #include "oscp_write.h"
 #include "tap.h"
@@ -253,6 +254,25 @@ unknown(void)
 }
 
 
+static void
+no_memory(void)
+{
+    failing_t             f = { .fail_at = 1 };
+    oscp_alloc_t          alloc = { failing_resize, &f };
+    oscp_report_t         r;
+    oscp_report_asset_t   assets[] = { { "CH1", complete(10, 10, 1) } };
+    oscp_report_window_t  w = window_of("generic", OSCP_INTERMITTENT, assets,
+                                        1);
+
+    is_int(oscp_report_make(&r, &w, &alloc), -1, "no memory is told");
+    oscp_report_clear(&r, &alloc);
+    is_int(oscp_report_make(&r, &w, &alloc), 0, "the next one succeeds");
+    is_int(f.held, 1, "with one piece of memory");
+    oscp_report_clear(&r, &alloc);
+    is_int(f.held, 0, "which is given back");
+}
+
+
 /* An asset of the year: its meter, and the truth beside it. */
 typedef struct {
     oscp_meter_t  meter;
@@ -387,6 +407,7 @@ main(void)
     generic();
     third();
     unknown();
+    no_memory();
     year();
     return done_testing();
 }
