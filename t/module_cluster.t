@@ -9,6 +9,8 @@ use strict;
 use warnings;
 
 use FindBin qw($Bin);
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -252,6 +254,76 @@ subtest 'everything restarts' => sub {
     $redis->wait_ok or fail('the cluster is not up');
     all_stored('restarted');
     ok(wait_for(sub { $door->version }, 10), 'and published, having no AOF');
+};
+
+# A node that answers CLUSTER SLOTS with this text; its address.
+my @fakes;
+
+sub fake {
+    my ($slots) = @_;
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 9)
+        // die "listen: $!";
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        local $SIG{TERM} = 'DEFAULT';
+        alarm 120;
+        while (my $client = $listen->accept) {
+            sysread $client, my $text, 65536;
+            print {$client} "+OK\r\n" x ($text =~ /AUTH/), $slots;
+            $client->flush;
+        }
+        POSIX::_exit(0);
+    }
+    push @fakes, $pid;
+    return '127.0.0.1:' . $listen->sockport;
+}
+
+END {
+    my $status = $?;
+    kill 'KILL', $_ and waitpid $_, 0 for @fakes;
+    $? = $status;
+}
+
+# One range of slots, served by that host (as RESP) and port.
+sub slots {
+    my ($first, $last, $host, $port) = @_;
+
+    return "*1\r\n*3\r\n:$first\r\n:$last\r\n*3\r\n$host\r\n:$port\r\n"
+        . "\$2\r\nid\r\n";
+}
+
+subtest 'answers that are of no use' => sub {
+    my $port = $redis->node_of('oscp:config')->port;
+    my @cases = (
+        ['a name', slots(0, 16383, "\$7\r\nredis-7", 6379),
+            qr/with a name, "redis-7", where an address is needed/],
+        ['a host that is not known', slots(0, 16383, "\$1\r\n?", $port),
+            qr/it names no address/],
+        ['no port', slots(0, 16383, "\$9\r\n127.0.0.1", 0),
+            qr/it names no address/],
+        ['no such slot', slots(0, 0, "\$9\r\n127.0.0.1", $port),
+            qr/nobody serves slot \d+/],
+        ['no slots', "*0\r\n", qr/nobody serves slot \d+/],
+        ['nonsense', "*1\r\n*1\r\n:1\r\n",
+            qr/CLUSTER SLOTS answered something unexpected/],
+        ['an error', "-ERR not today\r\n",
+            qr/CLUSTER SLOTS answered "ERR not today"/],
+    );
+    for my $case (@cases) {
+        my ($name, $slots, $pattern) = @$case;
+        my $offset = length $door->nginx->log_text;
+        $door->configure(redis => 'cluster:' . fake($slots) . " $user");
+        $door->reload;
+        ok(wait_for(sub { $door->nginx->log_text($offset) =~ $pattern }, 10),
+            $name);
+        is(status_of('c1'), 503, 'and refused');
+    }
+    # The others are asked when the first one is of no use.
+    $door->configure(redis => $redis->address
+        =~ s/:/':' . fake("*0\r\n") . ','/er . " $user");
+    $door->reload;
+    all_stored('one of no use among them');
 };
 
 subtest 'what is no cluster' => sub {
