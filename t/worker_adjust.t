@@ -221,6 +221,20 @@ subtest 'answered while nobody ran, or too late' => sub {
         'what has its time still waits');
 };
 
+subtest 'the clock was set back' => sub {
+    $direct->worker->stop;
+    $redis->command('HSET', $direct->key(
+        'adjustment:vector:DEPOT02:FALLBACK_CONSUMPTION'), state => 'requested',
+        req => 'ahead', requested_at => OSCP::Direct::at(time + 7200));
+    $direct->worker->restart;
+    ok($direct->wait_log(qr/(?:running.*){4}/s), 'requested two hours ahead');
+    $direct->forecast('vector', 'DEPOT02', req => 'f-now', type =>
+        'FALLBACK_CONSUMPTION', blocks => [[-60, 3600, 1]],
+        at => OSCP::Direct::at(time + 1));
+    ok(wait_adjustment({ state => 'answered', answer => 'f-now' },
+        'FALLBACK_CONSUMPTION', 'DEPOT02'), 'is answered now');
+};
+
 subtest 'what is out of service is not asked for' => sub {
     my $sent = out();
     is(operate(op => 'disable', group => 'DEPOT02')->{data}{outcome}, 'done',

@@ -274,6 +274,22 @@ subtest 'what says nothing of now' => sub {
     is(scalar(incidents('DEPOT04')), 0, 'the incident is resolved');
 };
 
+subtest 'the clock was set back' => sub {
+    $direct->worker->stop;
+    $redis->command('HSET', $direct->key('group:vector:DEPOT04'), measured_at =>
+        OSCP::Direct::at(time + 7200), import_over_since =>
+        OSCP::Direct::at(time + 7140));
+    $direct->worker->restart;
+    $runs++;
+    running();
+    measure('DEPOT04', -20, 80000);
+    my $group = group('DEPOT04');
+    ok($_ le OSCP::Direct::at(time), 'nothing is later than now')
+        for @{$group}{qw(measured_at import_over_since)};
+    measure('DEPOT04', -10, 10000);
+    is(group('DEPOT04')->{import_over_since}, undef, 'and it goes on');
+};
+
 subtest 'by an operator' => sub {
     my @before = errors('DEPOT04');
     my %cases = (

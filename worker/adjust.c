@@ -94,7 +94,15 @@ void
 worker_adjust_load(struct worker_adjusts *a, oscp_type_t type,
     const redisReply *reply)
 {
+    oscp_ms_t  at, now = worker_clock_wall();
+
     worker_record_load(&a->types[type], reply);
+
+    /* the clock was set back: forecasts that come now have come since */
+    at = worker_record_time(&a->types[type], ADJUST_REQUESTED);
+    if (at != OSCP_TIME_NONE && at > now) {
+        worker_record_set_time(&a->types[type], ADJUST_REQUESTED, now);
+    }
 }
 
 

@@ -440,10 +440,35 @@ worker_compliance_wants(const struct worker_compliance *c,
 
 oscp_ms_t
 worker_compliance_moment(const struct worker_compliance *c,
-    const struct worker_compliance_sample *s)
+    const struct worker_compliance_sample *s, oscp_ms_t now_ms)
 {
-    return c->at_ms != OSCP_TIME_NONE && c->at_ms > s->at_ms ? c->at_ms
-                                                             : s->at_ms;
+    oscp_ms_t  at = s->at_ms;
+
+    if (c->at_ms != OSCP_TIME_NONE && c->at_ms > at) {
+        at = c->at_ms;
+    }
+
+    return at < now_ms ? at : now_ms;
+}
+
+
+/* Nothing has happened after now, whatever the clock said then. */
+static void
+compliance_set_back(struct worker_compliance *c, oscp_ms_t now_ms)
+{
+    oscp_compliance_t  *d;
+
+    for (unsigned i = 0; i < OSCP_DIRECTION_COUNT; i++) {
+        d = &c->directions[i];
+        if (d->over_since_ms != OSCP_TIME_NONE && d->over_since_ms > now_ms) {
+            d->over_since_ms = now_ms;
+        }
+    }
+
+    if (c->at_ms != OSCP_TIME_NONE && c->at_ms > now_ms) {
+        c->at_ms = now_ms;
+        c->stored_ms = 0;
+    }
 }
 
 
@@ -454,13 +479,16 @@ worker_compliance_judge(struct worker_context *ctx,
 {
     int        open = 0;
     unsigned   first;
-    oscp_ms_t  last = c->at_ms;
+    oscp_ms_t  last;
+
+    compliance_set_back(c, scene->now_ms);
+    last = c->at_ms;
 
     /* what ends, ends before another begins: there is one incident */
     first = c->directions[OSCP_DIRECTION_EXPORT].open ? OSCP_DIRECTION_EXPORT
                                                       : OSCP_DIRECTION_IMPORT;
 
-    c->at_ms = worker_compliance_moment(c, s);
+    c->at_ms = worker_compliance_moment(c, s, scene->now_ms);
     c->power_w = s->power_w;
     worker_record_set_number(&c->state, STATE_POWER, c->power_w);
     worker_record_set_time(&c->state, STATE_AT, c->at_ms);

@@ -46,7 +46,7 @@ struct worker_compliance_scene {
 
 /* A sample of the group's power. */
 struct worker_compliance_sample {
-    oscp_ms_t     at_ms;                 /* not after now */
+    oscp_ms_t     at_ms;                 /* a site's clock may be ahead */
     double        power_w;
     const char   *entry;                 /* its entry in the stream */
 };
@@ -73,9 +73,12 @@ int worker_compliance_wants(const struct worker_compliance *c,
     const oscp_compliance_conf_t *conf,
     const struct worker_compliance_sample *s, oscp_ms_t now_ms);
 
-/* The moment that it stands for: samples of several assets may cross. */
+/*
+ * The moment that it stands for: samples of several assets may cross, and the
+ * clock may have been set back.
+ */
 oscp_ms_t worker_compliance_moment(const struct worker_compliance *c,
-    const struct worker_compliance_sample *s);
+    const struct worker_compliance_sample *s, oscp_ms_t now_ms);
 
 /*
  * Judges it, by the decision for that moment.  Returns 1 when an episode has

@@ -504,7 +504,6 @@ group_ready(const struct worker_group *g)
 }
 
 
-/* A site's clock may be ahead of ours: what is measured is measured by now. */
 static void
 group_measured(struct worker_group *g,
     const struct worker_metering_power *power)
@@ -512,10 +511,9 @@ group_measured(struct worker_group *g,
     oscp_ms_t                        now = worker_clock_wall();
     oscp_decision_t                  d;
     struct worker_compliance_scene   scene;
-    struct worker_compliance_sample  s = { .power_w = power->power_w,
+    struct worker_compliance_sample  s = { .at_ms = power->at_ms,
+                                           .power_w = power->power_w,
                                            .entry = g->metering.last };
-
-    s.at_ms = power->at_ms < now ? power->at_ms : now;
 
     if (power->assets == 0 || !group_ready(g)
         || !worker_compliance_wants(&g->compliance, &g->link->compliance, &s,
@@ -524,7 +522,7 @@ group_measured(struct worker_group *g,
         return;
     }
 
-    group_decide(g, worker_compliance_moment(&g->compliance, &s), &d);
+    group_decide(g, worker_compliance_moment(&g->compliance, &s, now), &d);
     scene = group_scene(g, &d, now);
 
     if (worker_compliance_judge(g->ctx, &g->compliance, &scene, &s)) {
