@@ -40,7 +40,7 @@ sub publish {
 sub put {
     my ($conn) = @_;
     my $req = 'out-' . ++$sent;
-    my $end = 900 * $sent + 1.7e9;
+    my $end = 900 * $sent + 1_700_000_100;
 
     $redis->command('XADD', $direct->key('out'), '*', conn => $conn,
         msg => MESSAGE, group => "DEPOT$conn", req => $req, created => OSCP::Direct::at(time),

@@ -38,7 +38,7 @@ ok($direct->wait_log(qr/standing by/, 1), 'another worker stands by');
 
 sub put {
     my $req = 'out-' . ++$sent;
-    my $end = 900 * $sent + 1.7e9;
+    my $end = 900 * $sent + 1_700_000_100;
 
     $redis->command('XADD', $direct->key('out'), '*', conn => 'vector',
         msg => MESSAGE, group => 'DEPOT01', req => $req,
