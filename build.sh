@@ -39,6 +39,9 @@ usage: ./build.sh COMMAND
                   model of the rules; --broken: of a worker that was broken on
                   purpose (t/torture/broken), which must be caught
   bench           ratios measured side by side in one run
+  fail [PART]     every single allocation of the worker's start, of a message
+                  that is applied or delivered, and of nginx taking one
+                  fails in turn (t/fail.t has some of them); takes minutes
   fuzz [SECONDS]  libFuzzer over the readers of what comes from outside, 60
                   seconds in all; 0: each target once over its seeds
   lint            sizes, names, dependencies, layout
@@ -248,7 +251,7 @@ run_tests() {
     # backwards: the longest are the worker's and the scenarios
     prove_in "$BUILD" $(ls -r "$ROOT"/t/*.t) $(units "$BUILD")
     say "tests, ASan + UBSan build"
-    prove_in "$BUILD/asan" $(ls -r "$ROOT"/t/*.t | grep -v /lint.t) \
+    prove_in "$BUILD/asan" $(ls -r "$ROOT"/t/*.t | grep -Ev '/(lint|fail)\.t') \
         $(units "$BUILD/asan")
 }
 
@@ -375,6 +378,15 @@ run_torture() {
         ;;
     *) run_broken "$broken" "${words[@]}" ;;
     esac
+
+
+# fail [PART]: of t/fail.t, all; PART is start, message, exhausted, delivery or
+# nginx, with :FIRST-LAST for some allocations of it.
+run_fail() {
+    deps run
+    build
+    cd "$ROOT"
+    OSCP_FAIL=${1:-all} OSCP_BUILD=$BUILD exec prove -v -It/lib t/fail.t
 }
 
 run_bench() {
@@ -422,6 +434,7 @@ main() {
     run) run_sandbox "$@" ;;
     bench) run_bench "$@" ;;
     torture) run_torture "$@" ;;
+    fail) run_fail "$@" ;;
     fuzz) run_fuzz "$@" ;;
     lint) run_lint "$@" ;;
     install) install_all ;;

@@ -55,6 +55,8 @@ static const ngx_oscp_auth_kind_t  ngx_oscp_auth_kinds[] = {
     { ngx_null_string, ngx_null_string, NULL, NULL }
 };
 
+const char  ngx_oscp_auth_unjudged[] = "no memory to judge the credentials";
+
 static const ngx_str_t  ngx_oscp_auth_file = ngx_string("file=");
 
 
@@ -200,8 +202,10 @@ static const char *
 ngx_oscp_auth_token_check(const ngx_oscp_auth_line_t *line,
     const ngx_str_t *credentials)
 {
-    return ngx_oscp_secret_equal(line->data, credentials) ? NULL
-                                                          : "wrong token";
+    ngx_int_t  rc = ngx_oscp_secret_equal(line->data, credentials);
+
+    return rc == NGX_OK ? NULL
+           : rc == NGX_ERROR ? ngx_oscp_auth_unjudged : "wrong token";
 }
 
 
@@ -232,6 +236,7 @@ ngx_int_t
 ngx_oscp_auth_check(const ngx_oscp_auth_t *auth,
     const ngx_oscp_headers_t *found, const char **reason)
 {
+    ngx_int_t         rc;
     ngx_uint_t        i, good;
     const ngx_str_t  *value;
 
@@ -242,17 +247,20 @@ ngx_oscp_auth_check(const ngx_oscp_auth_t *auth,
     for (i = NGX_OSCP_HEADER_FIXED; i < auth->nheaders; i++) {
         value = found->count[i] ? &found->value[i] : &none;
 
+        rc = ngx_oscp_secret_equal(&auth->secrets[i], value);
         good = (found->count[i] == 1);
-        good &= ngx_oscp_secret_equal(&auth->secrets[i], value);
+        good &= (rc == NGX_OK);
 
         if (!good && *reason == NULL) {
-            *reason = found->count[i] > 1 ? "a header line twice"
+            *reason = rc == NGX_ERROR ? ngx_oscp_auth_unjudged
+                      : found->count[i] > 1 ? "a header line twice"
                       : found->count[i] ? "a wrong header line"
                       : "a header line is missing";
         }
     }
 
-    return *reason ? NGX_DECLINED : NGX_OK;
+    return *reason == NULL ? NGX_OK
+           : *reason == ngx_oscp_auth_unjudged ? NGX_ERROR : NGX_DECLINED;
 }
 
 

@@ -48,6 +48,9 @@ ngx_int_t ngx_oscp_auth_init(ngx_oscp_auth_t *auth, ngx_pool_t *pool,
 char *ngx_oscp_auth_accept(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_str_t *args, ngx_uint_t nargs);
 
+/* The reason of a check that could not be made, for want of memory. */
+extern const char  ngx_oscp_auth_unjudged[];
+
 /* 1 when nothing is demanded: no `accept` line was given. */
 ngx_uint_t ngx_oscp_auth_empty(const ngx_oscp_auth_t *auth);
 
@@ -59,7 +62,7 @@ ngx_uint_t ngx_oscp_auth_has_client(const ngx_oscp_auth_t *auth);
  * whatever the others gave, so that the time tells nothing.
  *
  * Returns NGX_OK, or NGX_DECLINED (answer 401); then `reason` is a static text
- * for the log, and for nobody else.
+ * for the log, and for nobody else.  NGX_ERROR when nothing can be said.
  */
 ngx_int_t ngx_oscp_auth_check(const ngx_oscp_auth_t *auth,
     const ngx_oscp_headers_t *found, const char **reason);

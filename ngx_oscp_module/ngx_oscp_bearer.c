@@ -8,6 +8,8 @@
 #include "ngx_oscp_jwt.h"
 #include "ngx_oscp_value.h"
 
+#include <openssl/err.h>
+
 #define NGX_OSCP_BEARER_LEEWAY_S  30        /* on times of outside tokens */
 
 /* What a line demands; all text of the configuration. */
@@ -33,12 +35,13 @@ static ngx_int_t ngx_oscp_bearer_parameters(
 static char *ngx_oscp_bearer_finish(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_oscp_bearer_rule_t *rule);
 static ngx_uint_t ngx_oscp_bearer_plain(const ngx_str_t *text, size_t max);
+static ngx_uint_t ngx_oscp_bearer_exhausted(void);
 static ngx_oscp_jwt_result_t ngx_oscp_bearer_verify(
     const ngx_oscp_bearer_rule_t *rule, const ngx_str_t *credentials,
     int64_t *expires_s);
 static ngx_uint_t ngx_oscp_bearer_matches(
     const ngx_oscp_bearer_client_t *client, const ngx_str_t *id,
-    const ngx_str_t *secret);
+    const ngx_str_t *secret, ngx_uint_t *failed);
 
 
 extern ngx_module_t  ngx_http_oscp_module;
@@ -338,10 +341,12 @@ ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
         return NULL;
     }
 
+    ERR_clear_error();
     rc = ngx_oscp_bearer_verify(rule, credentials, &expires_s);
 
     if (rc != NGX_OSCP_JWT_OK) {
-        return ngx_oscp_jwt_reason(rc);
+        return ngx_oscp_bearer_exhausted() ? ngx_oscp_auth_unjudged
+                                           : ngx_oscp_jwt_reason(rc);
     }
 
     if (cache) {
@@ -349,6 +354,21 @@ ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
     }
 
     return NULL;
+}
+
+
+/* Whether OpenSSL has found no memory since its errors were cleared. */
+static ngx_uint_t
+ngx_oscp_bearer_exhausted(void)
+{
+    ngx_uint_t     exhausted = 0;
+    unsigned long  e;
+
+    while ((e = ERR_get_error()) != 0) {
+        exhausted |= (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE);
+    }
+
+    return exhausted;
 }
 
 
@@ -375,20 +395,28 @@ ngx_oscp_bearer_verify(const ngx_oscp_bearer_rule_t *rule,
 
 static ngx_uint_t
 ngx_oscp_bearer_matches(const ngx_oscp_bearer_client_t *client,
-    const ngx_str_t *id, const ngx_str_t *secret)
+    const ngx_str_t *id, const ngx_str_t *secret, ngx_uint_t *failed)
 {
-    return ngx_oscp_secret_equal(&client->id_digest, id)
-           & ngx_oscp_secret_equal(&client->secret, secret);
+    ngx_int_t  is_id, is_secret;
+
+    is_id = ngx_oscp_secret_equal(&client->id_digest, id);
+    is_secret = ngx_oscp_secret_equal(&client->secret, secret);
+
+    *failed |= (is_id == NGX_ERROR) | (is_secret == NGX_ERROR);
+
+    return (is_id == NGX_OK) & (is_secret == NGX_OK);
 }
 
 
-const ngx_oscp_bearer_client_t *
+ngx_int_t
 ngx_oscp_bearer_find(const ngx_oscp_auth_t *auth,
-    const ngx_oscp_form_client_t *given)
+    const ngx_oscp_form_client_t *given,
+    const ngx_oscp_bearer_client_t **found)
 {
-    ngx_uint_t                       i, good;
-    ngx_oscp_auth_line_t            *line = auth->lines.elts;
-    const ngx_oscp_bearer_client_t  *found = NULL;
+    ngx_uint_t             i, good, failed = 0;
+    ngx_oscp_auth_line_t  *line = auth->lines.elts;
+
+    *found = NULL;
 
     for (i = 0; i < auth->lines.nelts; i++) {
         if (line[i].client == NULL) {
@@ -396,14 +424,14 @@ ngx_oscp_bearer_find(const ngx_oscp_auth_t *auth,
         }
 
         good = ngx_oscp_bearer_matches(line[i].client, &given->id,
-                                       &given->secret);
+                                       &given->secret, &failed);
         good |= ngx_oscp_bearer_matches(line[i].client, &given->raw_id,
-                                        &given->raw_secret);
+                                        &given->raw_secret, &failed);
 
         if (good) {
-            found = line[i].client;
+            *found = line[i].client;
         }
     }
 
-    return found;
+    return failed ? NGX_ERROR : *found ? NGX_OK : NGX_DECLINED;
 }

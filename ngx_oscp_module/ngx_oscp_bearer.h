@@ -38,11 +38,13 @@ const char *ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
     const ngx_str_t *credentials);
 
 /*
- * The client of a connection that these credentials are of, or NULL.  All of
- * them are compared, in constant time.
+ * The client of a connection that these credentials are of, into `found`.  All
+ * of them are compared, in constant time.  NGX_OK; NGX_DECLINED when there is
+ * none; NGX_ERROR when nothing can be said.
  */
-const ngx_oscp_bearer_client_t *ngx_oscp_bearer_find(
-    const ngx_oscp_auth_t *auth, const ngx_oscp_form_client_t *given);
+ngx_int_t ngx_oscp_bearer_find(const ngx_oscp_auth_t *auth,
+    const ngx_oscp_form_client_t *given,
+    const ngx_oscp_bearer_client_t **found);
 
 /*
  * 1 when `scope` is words of RFC 6749's characters with one blank between, at

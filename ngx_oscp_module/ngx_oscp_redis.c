@@ -388,20 +388,42 @@ ngx_oscp_redis_send_step(ngx_oscp_redis_t *redis,
 }
 
 
-/* Into hiredis's buffer; `handler` is called with the reply and `data`. */
+/*
+ * Into hiredis's buffer; `handler` is called with the reply and `data`.
+ *
+ * Without memory for the callback hiredis 0.14 sends the command all the same,
+ * and would give its reply to the next one: a 204 for what is not stored.  The
+ * error makes it end the connection before anything more is written.
+ */
 static ngx_int_t
 ngx_oscp_redis_write(ngx_oscp_redis_t *redis, redisCallbackFn *handler,
     void *data, const ngx_oscp_redis_args_t *args)
 {
-    if (redis->event.ac == NULL
+    redisAsyncContext    *ac = redis->event.ac;
+    const redisCallback  *last;
+
+    if (ac == NULL
         || ngx_oscp_resp_encode(&redis->resp, args->n, args->values,
                                 args->lens)
-           != NGX_OK
-        || redisAsyncFormattedCommand(redis->event.ac, handler, data,
-                                      (char *) redis->resp.data,
-                                      redis->resp.len)
-           != REDIS_OK)
+           != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    last = ac->replies.tail;
+
+    if (redisAsyncFormattedCommand(ac, handler, data,
+                                   (char *) redis->resp.data, redis->resp.len)
+        != REDIS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ac->replies.tail == last) {
+        ac->c.err = REDIS_ERR_OOM;
+        (void) ngx_cpystrn((u_char *) ac->c.errstr,
+                           (u_char *) "no memory for a reply",
+                           sizeof(ac->c.errstr));
         return NGX_ERROR;
     }
 

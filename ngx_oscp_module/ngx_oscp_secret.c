@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "ngx_oscp_secret.h"
@@ -214,6 +215,8 @@ ngx_oscp_secret_set(ngx_oscp_secret_t *secret, const ngx_str_t *value)
         || EVP_DigestUpdate(ctx, value->data, value->len) != 1
         || EVP_DigestFinal_ex(ctx, secret->digest, NULL) != 1)
     {
+        /* nginx takes what is left there for an error of its next TLS call */
+        ERR_clear_error();
         return NGX_ERROR;
     }
 
@@ -239,15 +242,16 @@ ngx_oscp_secret_set_file(ngx_conf_t *cf, const ngx_str_t *path,
 }
 
 
-ngx_uint_t
+ngx_int_t
 ngx_oscp_secret_equal(const ngx_oscp_secret_t *secret, const ngx_str_t *value)
 {
     ngx_oscp_secret_t  given;
 
     if (ngx_oscp_secret_set(&given, value) != NGX_OK) {
-        return 0;
+        return NGX_ERROR;
     }
 
     return CRYPTO_memcmp(given.digest, secret->digest,
-                         NGX_OSCP_SECRET_DIGEST_LEN) == 0;
+                         NGX_OSCP_SECRET_DIGEST_LEN) == 0
+           ? NGX_OK : NGX_DECLINED;
 }

@@ -50,10 +50,11 @@ ngx_int_t ngx_oscp_secret_set_file(ngx_conf_t *cf, const ngx_str_t *path,
     ngx_oscp_secret_t *secret);
 
 /*
- * 1 when `value` is what `secret` was made of, else 0.  The time depends on
+ * NGX_OK when `value` is what `secret` was made of, else NGX_DECLINED;
+ * NGX_ERROR when OpenSSL failed and nothing can be said.  The time depends on
  * the length of `value` alone.
  */
-ngx_uint_t ngx_oscp_secret_equal(const ngx_oscp_secret_t *secret,
+ngx_int_t ngx_oscp_secret_equal(const ngx_oscp_secret_t *secret,
     const ngx_str_t *value);
 
 #endif /* NGX_OSCP_SECRET_H */

@@ -331,9 +331,7 @@ ngx_oscp_token_check_client(ngx_http_request_t *r, ngx_oscp_token_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    ctx->client = ngx_oscp_bearer_find(&connection->auth, &ctx->given);
-
-    return ctx->client ? NGX_OK : NGX_DECLINED;
+    return ngx_oscp_bearer_find(&connection->auth, &ctx->given, &ctx->client);
 }
 
 

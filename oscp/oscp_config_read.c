@@ -11,6 +11,7 @@
 
 #include "oscp_config.h"
 #include "oscp_config_table.h"
+#include "oscp_json_check.h"
 
 #define CONFIG_WHOLE_MAX   9007199254740992.0     /* 2^53: exact up to here */
 #define CONFIG_PATH_SIZE   64
@@ -559,7 +560,7 @@ oscp_config_read(const char *json, size_t len, const oscp_alloc_t *alloc,
 
     root = cJSON_ParseWithLengthOpts(json, len, &end, 0);
     if (root == NULL) {
-        return oscp_error_set(err, OSCP_ERR_SYNTAX, "$", "must be JSON");
+        return oscp_json_check_refused(json, len, "must be JSON", err);
     }
 
     while (end < json + len && strchr(" \t\r\n", *end) && *end) {

@@ -24,3 +24,15 @@ oscp_json_check(const char *json, size_t len, oscp_error_t *err)
 
     return OSCP_OK;
 }
+
+
+oscp_err_t
+oscp_json_check_refused(const char *json, size_t len, const char *must,
+    oscp_error_t *err)
+{
+    if (oscp_json_check(json, len, NULL) == OSCP_OK) {
+        return oscp_error_set(err, OSCP_ERR_NOMEM, "$", "no memory");
+    }
+
+    return oscp_error_set(err, OSCP_ERR_SYNTAX, "$", "%s", must);
+}

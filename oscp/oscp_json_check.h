@@ -22,4 +22,12 @@
  */
 oscp_err_t oscp_json_check(const char *json, size_t len, oscp_error_t *err);
 
+/*
+ * Why a parser that allocates gave up on a document, which it does not say
+ * itself: fills `err` with OSCP_ERR_NOMEM when the document is fine, else with
+ * OSCP_ERR_SYNTAX and `must`, for "$".  Returns the code.
+ */
+oscp_err_t oscp_json_check_refused(const char *json, size_t len,
+    const char *must, oscp_error_t *err);
+
 #endif /* OSCP_JSON_CHECK_H */

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "oscp_json_check.h"
 #include "oscp_replay.h"
 #include "oscp_replay_data.h"
 #include "oscp_replay_read.h"
@@ -294,6 +295,11 @@ oscp_replay_take(oscp_replay_t *r, const oscp_replay_record_t *record,
 
     data = record->data != NULL
            ? cJSON_ParseWithLength(record->data, record->len) : NULL;
+    if (data == NULL && record->data != NULL) {
+        return oscp_json_check_refused(record->data, record->len,
+                                       "must be a JSON object", err);
+    }
+
     if (!cJSON_IsObject(data)) {
         cJSON_Delete(data);
         return oscp_error_set(err, OSCP_ERR_SYNTAX, "$",

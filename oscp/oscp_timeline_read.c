@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "oscp_json_check.h"
 #include "oscp_timeline.h"
 #include "oscp_timeline_block.h"
 
@@ -103,8 +104,12 @@ oscp_timeline_read(oscp_timeline_t *t, const char *json, size_t len,
     reader.err = err;
 
     root = cJSON_ParseWithLengthOpts(json, len, &end, 0);
-    if (root == NULL || end != json + len) {
+    if (root == NULL) {
+        rc = oscp_json_check_refused(json, len, "must be JSON", err);
+
+    } else if (end != json + len) {
         rc = oscp_error_set(err, OSCP_ERR_SYNTAX, "$", "must be JSON");
+
     } else {
         rc = oscp_timeline_blocks(&reader, root);
     }

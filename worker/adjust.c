@@ -90,19 +90,23 @@ worker_adjust_key(const struct worker_context *ctx,
 }
 
 
-void
+int
 worker_adjust_load(struct worker_adjusts *a, oscp_type_t type,
     const redisReply *reply)
 {
     oscp_ms_t  at, now = worker_clock_wall();
 
-    worker_record_load(&a->types[type], reply);
+    if (worker_record_load(&a->types[type], reply) == -1) {
+        return -1;
+    }
 
     /* the clock was set back: forecasts that come now have come since */
     at = worker_record_time(&a->types[type], ADJUST_REQUESTED);
     if (at != OSCP_TIME_NONE && at > now) {
         worker_record_set_time(&a->types[type], ADJUST_REQUESTED, now);
     }
+
+    return 0;
 }
 
 

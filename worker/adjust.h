@@ -41,8 +41,8 @@ void worker_adjust_free(struct worker_context *ctx, struct worker_adjusts *a);
 char *worker_adjust_key(const struct worker_context *ctx,
     const struct worker_adjusts *a, oscp_type_t type, char buf[OSCP_KEY_SIZE]);
 
-/* Takes over what HGETALL gave for one type. */
-void worker_adjust_load(struct worker_adjusts *a, oscp_type_t type,
+/* Takes over what HGETALL gave for one type.  0, or -1: no memory. */
+int worker_adjust_load(struct worker_adjusts *a, oscp_type_t type,
     const redisReply *reply);
 
 /* The group is new, or gone: nothing was ever asked for, in Redis neither. */

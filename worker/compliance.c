@@ -81,14 +81,17 @@ worker_compliance_free(struct worker_compliance *c)
 
 
 /* An episode without its beginning is none: the next sample will tell. */
-void
+int
 worker_compliance_load(struct worker_compliance *c, const redisReply *reply)
 {
     const char         *exceeded;
     oscp_compliance_t  *d;
 
-    worker_record_load(&c->state, reply);
-    worker_incident_load(&c->incident, reply);
+    if (worker_record_load(&c->state, reply) == -1
+        || worker_incident_load(&c->incident, reply) == -1)
+    {
+        return -1;
+    }
 
     c->power_w = worker_record_number(&c->state, STATE_POWER, 0);
     c->at_ms = worker_record_time(&c->state, STATE_AT);
@@ -101,6 +104,8 @@ worker_compliance_load(struct worker_compliance *c, const redisReply *reply)
         d->open = d->over_since_ms != OSCP_TIME_NONE
                   && strcmp(oscp_compliance_direction(i), exceeded) == 0;
     }
+
+    return 0;
 }
 
 

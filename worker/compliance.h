@@ -57,8 +57,8 @@ int worker_compliance_init(struct worker_compliance *c);
 
 void worker_compliance_free(struct worker_compliance *c);
 
-/* Takes over what HGETALL gave for the group's hash. */
-void worker_compliance_load(struct worker_compliance *c,
+/* Takes over what HGETALL gave for the group's hash.  0, or -1: no memory. */
+int worker_compliance_load(struct worker_compliance *c,
     const redisReply *reply);
 
 /* The group is new, whatever its hash `key` has. */

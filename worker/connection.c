@@ -433,8 +433,12 @@ worker_connection_load(struct worker_connection *conn, const redisReply *reply)
     struct worker_log_about  about = { .shard = (int) conn->ctx->shard,
                                        .conn = conn->name };
 
-    worker_record_load(&conn->record, reply);
-    worker_outbox_load(conn->outbox, reply);
+    if (worker_record_load(&conn->record, reply) == -1
+        || worker_outbox_load(conn->outbox, reply) == -1)
+    {
+        worker_context_fail(conn->ctx, "no memory for a connection's state");
+        return;
+    }
 
     if (worker_state_read(&conn->record, &conn->lc) == -1) {
         worker_log(WORKER_LOG_WARN, &about, "no usable state is stored: it "

@@ -86,7 +86,7 @@ forecast_field(oscp_timeline_t *t, const char *name, const redisReply *value,
 }
 
 
-void
+int
 worker_forecast_load(const struct worker_context *ctx,
     struct worker_forecasts *f, oscp_type_t type, const redisReply *reply)
 {
@@ -107,14 +107,20 @@ worker_forecast_load(const struct worker_context *ctx,
                            &err)
             != OSCP_OK)
         {
+            oscp_timeline_clear(t, &oscp_alloc_libc);
+            if (err.code == OSCP_ERR_NOMEM) {
+                return -1;
+            }
+
             oscp_error_format(&err, why, sizeof(why));
             worker_log(WORKER_LOG_ERROR, &about, "the stored %s forecast "
                        "cannot be read and counts as none: %s",
                        oscp_type_name(type), why);
-            oscp_timeline_clear(t, &oscp_alloc_libc);
-            return;
+            return 0;
         }
     }
+
+    return 0;
 }
 
 

@@ -30,9 +30,9 @@ char *worker_forecast_key(const struct worker_context *ctx,
 
 /*
  * Takes over what HGETALL gave for one type.  What cannot be read is logged and
- * counts as no forecast.
+ * counts as no forecast.  Returns 0, or -1: no memory.
  */
-void worker_forecast_load(const struct worker_context *ctx,
+int worker_forecast_load(const struct worker_context *ctx,
     struct worker_forecasts *f, oscp_type_t type, const redisReply *reply);
 
 /*

@@ -182,9 +182,11 @@ worker_group_key(const struct worker_group *g, unsigned i,
 }
 
 
+/* What could not be kept for want of memory is not what is not there. */
 void
 worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
 {
+    int                    rc;
     struct worker_record  *records[] = { &g->envelope.group,
                                          &g->envelope.envelope,
                                          &g->envelope.circuit };
@@ -192,20 +194,25 @@ worker_group_load(struct worker_group *g, unsigned i, const redisReply *reply)
     const unsigned         first = sizeof(records) / sizeof(*records);
 
     if (i < first) {
-        worker_record_load(records[i], reply);
+        rc = worker_record_load(records[i], reply);
 
         if (i == 0) {
-            worker_yellow_load(&g->yellow, reply);
-            worker_metering_load(&g->metering, reply);
-            worker_incident_load(&g->undeliverable, reply);
-            worker_compliance_load(&g->compliance, reply);
+            rc |= worker_yellow_load(&g->yellow, reply);
+            rc |= worker_metering_load(&g->metering, reply);
+            rc |= worker_incident_load(&g->undeliverable, reply);
+            rc |= worker_compliance_load(&g->compliance, reply);
         }
 
     } else if (i < first + OSCP_TYPE_COUNT) {
-        worker_forecast_load(g->ctx, &g->forecasts, i - first, reply);
+        rc = worker_forecast_load(g->ctx, &g->forecasts, i - first, reply);
 
     } else {
-        worker_adjust_load(&g->adjusts, i - first - OSCP_TYPE_COUNT, reply);
+        rc = worker_adjust_load(&g->adjusts, i - first - OSCP_TYPE_COUNT,
+                                reply);
+    }
+
+    if (rc != 0) {
+        worker_context_fail(g->ctx, "no memory for a group's state");
     }
 }
 

@@ -66,13 +66,13 @@ worker_incident_free(struct worker_incident *in)
 }
 
 
-void
+int
 worker_incident_load(struct worker_incident *in, const redisReply *reply)
 {
-    worker_record_load(&in->state, reply);
-
     /* what stands in the incident's own hash is written anew */
     worker_record_unknown(&in->hash);
+
+    return worker_record_load(&in->state, reply);
 }
 
 

@@ -48,8 +48,8 @@ int worker_incident_init(struct worker_incident *in,
 
 void worker_incident_free(struct worker_incident *in);
 
-/* Takes over what HGETALL gave for the owner's hash. */
-void worker_incident_load(struct worker_incident *in, const redisReply *reply);
+/* Takes over what HGETALL gave for the owner's hash.  0, or -1: no memory. */
+int worker_incident_load(struct worker_incident *in, const redisReply *reply);
 
 /* The owner is new, whatever Redis has under its name. */
 void worker_incident_unknown(struct worker_incident *in);

@@ -14,6 +14,7 @@
 #include <hiredis/async.h>
 #include <hiredis/adapters/libevent.h>
 
+#include "buffer.h"
 #include "clock.h"
 #include "link.h"
 
@@ -232,12 +233,31 @@ link_request_create(struct worker_link *link, worker_link_reply *reply,
 }
 
 
-static int
-link_request_sent(struct worker_link *link, struct link_request *request,
-    int status)
+/*
+ * Without memory for its callback hiredis 0.14 sends the command all the same,
+ * and gives its reply to whoever comes next: such a connection must end.
+ */
+int
+worker_link_send(struct worker_link *link, const char *data, size_t len,
+    worker_link_reply *reply, void *arg)
 {
-    if (status != REDIS_OK) {
+    int                    status;
+    struct link_request   *request;
+    const redisCallback   *last;
+
+    request = link_request_create(link, reply, arg);
+    if (request == NULL) {
+        return -1;
+    }
+
+    last = link->ac->replies.tail;
+    status = redisAsyncFormattedCommand(link->ac, callback_reply, request,
+                                        data, len);
+
+    if (status != REDIS_OK || link->ac->replies.tail == last) {
         free(request);
+        worker_link_fail(link, "cannot send: %s",
+                         link->ac->errstr ? link->ac->errstr : "no memory");
         return -1;
     }
 
@@ -249,43 +269,29 @@ link_request_sent(struct worker_link *link, struct link_request *request,
 }
 
 
+/* Formatted here: hiredis 0.14 does not look whether it got the memory. */
 int
 worker_link_command(struct worker_link *link, int argc,
     const char *const *argv, worker_link_reply *reply, void *arg)
 {
-    const char           *list[WORKER_LINK_ARGS_MAX];
-    struct link_request  *request;
+    int                   rc = -1;
+    struct worker_buffer  frame = { .len = 0 };
 
-    request = link_request_create(link, reply, arg);
-    if (request == NULL || argc > WORKER_LINK_ARGS_MAX) {
-        free(request);
-        return -1;
+    worker_buffer_format(&frame, "*%d\r\n", argc);
+    for (int i = 0; i < argc; i++) {
+        worker_buffer_format(&frame, "$%zu\r\n", strlen(argv[i]));
+        worker_buffer_text(&frame, argv[i]);
+        worker_buffer_text(&frame, "\r\n");
     }
 
-    /* hiredis takes the same array, but without the inner const */
-    memcpy(list, argv, (size_t) argc * sizeof(*list));
-
-    return link_request_sent(link, request,
-                             redisAsyncCommandArgv(link->ac, callback_reply,
-                                                   request, argc, list, NULL));
-}
-
-
-int
-worker_link_send(struct worker_link *link, const char *data, size_t len,
-    worker_link_reply *reply, void *arg)
-{
-    struct link_request  *request;
-
-    request = link_request_create(link, reply, arg);
-    if (request == NULL) {
-        return -1;
+    if (!frame.failed) {
+        rc = worker_link_send(link, frame.data, frame.len, reply, arg);
     }
 
-    return link_request_sent(link, request,
-                             redisAsyncFormattedCommand(link->ac,
-                                                        callback_reply,
-                                                        request, data, len));
+    /* it may be the password */
+    worker_buffer_wipe(&frame);
+
+    return rc;
 }
 
 

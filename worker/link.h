@@ -19,7 +19,6 @@
 #include "tls.h"
 
 #define WORKER_LINK_WHY_SIZE   256
-#define WORKER_LINK_ARGS_MAX   32
 
 struct worker_lookout;
 
@@ -80,10 +79,9 @@ void worker_link_open(struct worker_link *link, const oscp_host_t *host);
 void worker_link_close(struct worker_link *link);
 
 /*
- * Sends a command of `argc` arguments, at most WORKER_LINK_ARGS_MAX.  `reply`
- * may be NULL: then only an error reply is looked at, and it closes the
- * connection.  Returns 0, or -1 when the connection is closed or memory gave
- * out: `reply` is then not called.
+ * Sends a command of `argc` arguments.  `reply` may be NULL: then only an error
+ * reply is looked at, and it closes the connection.  Returns 0, or -1 when the
+ * connection is closed or memory gave out: `reply` is then not called.
  */
 int worker_link_command(struct worker_link *link, int argc,
     const char *const *argv, worker_link_reply *reply, void *arg);

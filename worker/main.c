@@ -14,6 +14,7 @@
 
 #include "daemon.h"
 #include "options.h"
+#include "script.h"
 
 
 #define MAIN_SIGNALS   3
@@ -94,6 +95,12 @@ main_run(const struct worker_options *options)
     struct event_base     *base;
     struct worker_daemon  *d = NULL;
 
+    if (worker_script_prepare() == -1) {
+        worker_log(WORKER_LOG_ERROR, NULL, "the cryptographic library cannot "
+                   "begin");
+        return EXIT_FAILURE;
+    }
+
     base = main_base();
     if (base != NULL) {
         d = worker_daemon_create(base, options);
@@ -103,6 +110,10 @@ main_run(const struct worker_options *options)
         && event_base_dispatch(base) == 0)
     {
         rc = EXIT_SUCCESS;
+    }
+
+    if (rc != EXIT_SUCCESS) {
+        worker_log(WORKER_LOG_ERROR, NULL, "ends: it cannot go on");
     }
 
     worker_daemon_free(d);

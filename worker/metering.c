@@ -93,12 +93,15 @@ worker_metering_free(struct worker_metering *m)
 }
 
 
-void
+int
 worker_metering_load(struct worker_metering *m, const redisReply *reply)
 {
-    worker_record_load(&m->state, reply);
+    int  rc = worker_record_load(&m->state, reply);
+
     worker_window_load(m);
     m->loaded = m->held[0] != '\0';
+
+    return rc;
 }
 
 

@@ -94,8 +94,8 @@ int worker_metering_init(struct worker_metering *m, struct worker_context *ctx,
 
 void worker_metering_free(struct worker_metering *m);
 
-/* Takes over what HGETALL gave for the group's hash. */
-void worker_metering_load(struct worker_metering *m, const redisReply *reply);
+/* Takes over what HGETALL gave for the group's hash.  0, or -1: no memory. */
+int worker_metering_load(struct worker_metering *m, const redisReply *reply);
 
 /* The group is new, whatever Redis has under its name. */
 void worker_metering_unknown(struct worker_metering *m);

@@ -63,7 +63,12 @@ live_state(struct worker_ctl_live *live, oscp_ms_t now_ms)
         return -1;
     }
 
-    worker_record_load(&record, live->conn);
+    if (worker_record_load(&record, live->conn) == -1) {
+        worker_record_free(&record);
+        worker_ctl_out_error("no memory");
+        return -1;
+    }
+
     live->has_state = worker_state_read(&record, &live->lc) == 0;
     worker_record_free(&record);
 
@@ -99,8 +104,13 @@ worker_ctl_live_read(struct worker_ctl *ctl,
     live->adjustments = live->hashes->element + LIVE_ADJUSTMENTS;
 
     for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
-        worker_forecast_load(&live->context, &live->forecasts, i,
-                             live->timelines[i]);
+        if (worker_forecast_load(&live->context, &live->forecasts, i,
+                                 live->timelines[i])
+            == -1)
+        {
+            worker_ctl_out_error("no memory");
+            return -1;
+        }
     }
 
     if (live_state(live, ctl->now_ms) == -1) {

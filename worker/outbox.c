@@ -466,10 +466,10 @@ worker_outbox_listen(struct worker_outbox *o, oscp_message_kind_t kind,
 }
 
 
-void
+int
 worker_outbox_load(struct worker_outbox *o, const redisReply *reply)
 {
-    worker_incident_load(&o->incident, reply);
+    return worker_incident_load(&o->incident, reply);
 }
 
 

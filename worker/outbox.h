@@ -65,9 +65,9 @@ void worker_outbox_listen(struct worker_outbox *o, oscp_message_kind_t kind,
 
 /*
  * What HGETALL gave for the connection's hash; or the connection is new,
- * whatever Redis has under its name.
+ * whatever Redis has under its name.  Loading returns 0, or -1: no memory.
  */
-void worker_outbox_load(struct worker_outbox *o, const redisReply *reply);
+int worker_outbox_load(struct worker_outbox *o, const redisReply *reply);
 void worker_outbox_begin(struct worker_outbox *o);
 
 /*

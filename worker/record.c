@@ -36,7 +36,7 @@ worker_record_free(struct worker_record *r)
 }
 
 
-void
+int
 worker_record_load(struct worker_record *r, const redisReply *reply)
 {
     const redisReply  *name, *value;
@@ -56,6 +56,8 @@ worker_record_load(struct worker_record *r, const redisReply *reply)
     }
 
     r->changed = 0;
+
+    return r->failed ? -1 : 0;
 }
 
 

@@ -37,9 +37,10 @@ void worker_record_free(struct worker_record *r);
 
 /*
  * Takes over what HGETALL gave.  Fields that are not in the table are left
- * alone, there and here.
+ * alone, there and here.  Returns 0, or -1: no memory, and what is missing must
+ * not be taken for what is not there.
  */
-void worker_record_load(struct worker_record *r, const redisReply *reply);
+int worker_record_load(struct worker_record *r, const redisReply *reply);
 
 /* Forgets all values: the key has been deleted, or is to be. */
 void worker_record_clear(struct worker_record *r);

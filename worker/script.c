@@ -16,6 +16,8 @@
     "end\n"
 
 
+static char  script_shas[WORKER_SCRIPT_COUNT][WORKER_SCRIPT_SHA_SIZE];
+
 static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
 
     [WORKER_SCRIPT_ACQUIRE] =
@@ -161,28 +163,31 @@ worker_script_text(enum worker_script script)
 }
 
 
+int
+worker_script_prepare(void)
+{
+    unsigned        len;
+    unsigned char   digest[EVP_MAX_MD_SIZE];
+
+    for (unsigned script = 0; script < WORKER_SCRIPT_COUNT; script++) {
+        if (EVP_Digest(script_texts[script], strlen(script_texts[script]),
+                       digest, &len, EVP_sha1(), NULL)
+            != 1)
+        {
+            return -1;
+        }
+
+        for (unsigned i = 0; i < len; i++) {
+            snprintf(script_shas[script] + 2 * i, 3, "%02x", digest[i]);
+        }
+    }
+
+    return 0;
+}
+
+
 const char *
 worker_script_sha(enum worker_script script)
 {
-    unsigned char  digest[EVP_MAX_MD_SIZE];
-    unsigned       len;
-
-    static char    shas[WORKER_SCRIPT_COUNT][WORKER_SCRIPT_SHA_SIZE];
-
-    if (shas[script][0] != '\0') {
-        return shas[script];
-    }
-
-    if (EVP_Digest(script_texts[script], strlen(script_texts[script]),
-                   digest, &len, EVP_sha1(), NULL)
-        != 1)
-    {
-        return NULL;
-    }
-
-    for (unsigned i = 0; i < len; i++) {
-        snprintf(shas[script] + 2 * i, 3, "%02x", digest[i]);
-    }
-
-    return shas[script];
+    return script_shas[script];
 }

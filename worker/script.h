@@ -78,9 +78,12 @@ enum worker_script {
 const char *worker_script_text(enum worker_script script);
 
 /*
- * Its SHA-1 in hex, by which EVALSHA calls it; made at the first call.  NULL
- * when the cryptographic library refuses.
+ * Makes the names of all scripts; to be called before any is used.  Returns
+ * 0, or -1 when the cryptographic library refuses.
  */
+int worker_script_prepare(void);
+
+/* Its SHA-1 in hex, by which EVALSHA calls it. */
 const char *worker_script_sha(enum worker_script script);
 
 #endif /* WORKER_SCRIPT_H */

@@ -62,14 +62,17 @@ yellow_source(const struct worker_record *r, enum state_field field)
  * The mode that held follows from the rest: yellow is what has an incident, and
  * what has neither that nor a source is local.
  */
-void
+int
 worker_yellow_load(struct worker_yellow *y, const redisReply *reply)
 {
     oscp_episode_t              *e = &y->episode;
     const struct worker_record  *r = &y->state;
 
-    worker_incident_load(&y->incident, reply);
-    worker_record_load(&y->state, reply);
+    if (worker_incident_load(&y->incident, reply) == -1
+        || worker_record_load(&y->state, reply) == -1)
+    {
+        return -1;
+    }
 
     memset(e, 0, sizeof(*e));
     e->has_incident = *worker_incident_id(&y->incident) != '\0';
@@ -81,6 +84,8 @@ worker_yellow_load(struct worker_yellow *y, const redisReply *reply)
               : e->import_source != OSCP_SOURCE_NONE
                 || e->export_source != OSCP_SOURCE_NONE ? OSCP_MODE_NORMAL
               : OSCP_MODE_LOCAL;
+
+    return 0;
 }
 
 

@@ -23,8 +23,8 @@ int worker_yellow_init(struct worker_yellow *y);
 
 void worker_yellow_free(struct worker_yellow *y);
 
-/* Takes over what HGETALL gave for the group's hash. */
-void worker_yellow_load(struct worker_yellow *y, const redisReply *reply);
+/* Takes over what HGETALL gave for the group's hash.  0, or -1: no memory. */
+int worker_yellow_load(struct worker_yellow *y, const redisReply *reply);
 
 /* The group is new, whatever Redis has under its name. */
 void worker_yellow_unknown(struct worker_yellow *y);
