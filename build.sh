@@ -378,7 +378,7 @@ run_torture() {
         ;;
     *) run_broken "$broken" "${words[@]}" ;;
     esac
-
+}
 
 # fail [PART]: of t/fail.t, all; PART is start, message, exhausted, delivery or
 # nginx, with :FIRST-LAST for some allocations of it.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "script.h"
@@ -168,6 +169,11 @@ worker_script_prepare(void)
 {
     unsigned        len;
     unsigned char   digest[EVP_MAX_MD_SIZE];
+
+    /* without its context OpenSSL 3.0 crashes instead of failing */
+    if (OSSL_LIB_CTX_get0_global_default() == NULL) {
+        return -1;
+    }
 
     for (unsigned script = 0; script < WORKER_SCRIPT_COUNT; script++) {
         if (EVP_Digest(script_texts[script], strlen(script_texts[script]),
