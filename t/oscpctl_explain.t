@@ -191,6 +191,13 @@ subtest 'row 1' => sub {
         who => qr/the connection vector was disconnected by operator anna at \d/,
         until => qr/until somebody connects it again/,
         next => qr/nothing that is known now changes it/);
+    my %deed = (op => 'disconnect', outcome => 'done', reason => 'roadworks');
+    event('command', \%deed, by => 'operator zoe', at => at(-19));
+    unlike($ctl->text('explain', 'depot-1'), qr/roadworks/,
+        'what somebody else did at that time is not why');
+    event('command', \%deed, by => 'operator anna', at => at(-20));
+    says($ctl->text('explain', 'depot-1'),
+        who => qr/disconnected by operator anna at \S+: roadworks/);
     event('state', { from => 'online', to => 'disabled' }, by =>
         'operator bert');
     online('disabled', enabled => 0);

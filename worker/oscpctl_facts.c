@@ -12,7 +12,8 @@
 
 
 #define FACTS_STEPS       20000      /* changes looked through, at most */
-#define FACTS_TOGETHER_MS 2000       /* a command and what it brought about */
+#define FACTS_TOGETHER_MS 2000       /* a command and what it brought about:
+                                        both are by the same operator */
 
 
 static const char *const  facts_bases[] = {
@@ -38,7 +39,7 @@ worker_ctl_facts_told(struct worker_ctl_facts *f,
 
     if (deed->at_ms != OSCP_TIME_NONE && state->at_ms != OSCP_TIME_NONE
         && llabs(deed->at_ms - state->at_ms) <= FACTS_TOGETHER_MS
-        && *deed->why != '\0')
+        && strcmp(deed->by, state->by) == 0 && *deed->why != '\0')
     {
         memcpy(f->told.why, deed->why, sizeof(f->told.why));
     }
