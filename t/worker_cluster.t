@@ -116,6 +116,7 @@ subtest 'oscpctl' => sub {
         'each shard has an owner');
 
     my $run = $ctl->begin('events', '-f', '-n', '1', '--json');
+    ok(wait_for(sub { $ctl->printed($run) ne '' }), 'events -f begins');
     for my $shard (@shards) {
         my ($code, $out, $err) = $ctl->run('disable', $conn{$shard});
         is($code, 0, "orders in shard $shard") or diag($err);

@@ -3,7 +3,8 @@
 # Goal: with Sentinel the worker follows the master.  The master is killed while
 # messages come; the worker goes on at the promoted replica, and what had been
 # replicated before the kill takes effect there exactly once.  oscpctl waits for
-# the new master.  A master that is made a replica by hand is left as well.
+# the new master.  A master that is made a replica by hand is left as well, and
+# one without replicas does not let anybody act, where it is told so.
 
 use strict;
 use warnings;
@@ -121,6 +122,22 @@ subtest 'a name that no sentinel knows' => sub {
         'is told');
     ok($worker->process->alive, 'and asked for again');
     $worker->stop;
+};
+
+# As on the wrong side of a network that is parted: nobody may act there on what
+# will be lost.
+subtest 'a master without its replicas' => sub {
+    my $log = length $direct->worker->log_text;
+    my $master = $redis->master;
+    my ($other) = grep { $_ != $master } $redis->servers;
+
+    $master->command('CONFIG', 'SET', 'min-replicas-to-write', 1,
+        'min-replicas-max-lag', 1);
+    $other->process->signal('STOP');
+    ok(wait_for(sub { substr($direct->worker->log_text, $log)
+        =~ /begins again: .*NOREPLICAS/ }), 'the worker cannot keep its lease');
+    $other->process->signal('CONT');
+    works('with a replica again');
 };
 
 # Sentinels that stand still neither tell of a master nor hang up on anybody.
