@@ -22,11 +22,12 @@ use constant SHARDS => 4;
 
 my %groups = map { ("c$_" => { groups => { "DEPOT0$_" => {} } }) } 1 .. 6;
 my $direct = OSCP::Direct->start(workers => 2, arguments => ['--lease', '2s'],
-    connections => { shards => SHARDS, %groups }, store => sub {
+    users => 1, connections => { shards => SHARDS, %groups }, store => sub {
         OSCP::Cluster->start(dir => $_[0], replicas => 1,
             appendfsync => 'everysec') });
 my $redis = $direct->redis;
-my $ctl = OSCP::Ctl->of($direct);
+my $ctl = OSCP::Ctl->of($direct,
+    arguments => [$direct->user('operator')]);
 my ($sent, %shard, %sent) = (0);
 
 # Which shard a connection is in shows in Redis.

@@ -19,11 +19,12 @@ use OSCP::Direct;
 use OSCP::Process qw(slow wait_for);
 use OSCP::Sentinel;
 
-my $direct = OSCP::Direct->start(connections => { vector => {} },
-    appendfsync => undef, store => sub {
-        OSCP::Sentinel->start(dir => $_[0], appendfsync => 'everysec') });
+my $direct = OSCP::Direct->start(connections => { vector => {} }, users => 1,
+    store => sub { OSCP::Sentinel->start(dir => $_[0],
+        appendfsync => 'everysec') });
 my $redis = $direct->redis;
-my $ctl = OSCP::Ctl->of($direct);
+my $ctl = OSCP::Ctl->of($direct,
+    arguments => [$direct->user('operator')]);
 my (%sent, %kept);
 my $sent = 0;
 

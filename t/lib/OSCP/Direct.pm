@@ -39,6 +39,7 @@ $SIG{$_} = sub { exit 1 } for qw(INT TERM);
 #   workers      how many to start, 1
 #   arguments    further ones for every worker
 #   appendfsync  'always'; undef: no AOF
+#   users        1: the workers log in as the user that conf/ has for them
 #   store        a SUB that is given the directory and starts another kind of
 #                Redis there: an OSCP::Sentinel, an OSCP::Cluster
 sub start {
@@ -66,10 +67,19 @@ sub add_worker {
     my $worker = OSCP::Worker->new(dir => $self->{dir},
         build => $self->{build}, redis => $self->redis->address,
         name => "worker-$n", arguments => ['--log-level', 'debug',
+            $self->{users} ? $self->user('worker') : (),
             @{$self->{arguments}}, @arguments]);
 
     push @{$self->{list}}, $worker;
     return $worker->start;
+}
+
+# The options by which a program logs in as one of the users of conf/.
+sub user {
+    my ($self, $name) = @_;
+
+    return ('--redis-user', "oscp-$name", '--redis-password-file',
+        "$self->{dir}/oscp-$name.password");
 }
 
 sub dir { return $_[0]{dir} }
