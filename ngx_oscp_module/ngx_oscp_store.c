@@ -358,6 +358,12 @@ ngx_oscp_store_search(ngx_oscp_store_t *store)
     ngx_uint_t         i, n, next;
     ngx_oscp_route_t  *route;
 
+    /* hiredis has yet to let go of the last search's connection. */
+    if (store->finder->redis.event.ac) {
+        ngx_oscp_store_search_in(store, 1);
+        return;
+    }
+
     if (store->search.timer_set) {
         ngx_del_timer(&store->search);
     }
