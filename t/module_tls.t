@@ -15,6 +15,7 @@ use lib "$Bin/lib";
 use OSCP::Door;
 use OSCP::PKI;
 use OSCP::Process qw(wait_for);
+use OSCP::Sentinel;
 
 my $build = abs_path($ENV{OSCP_BUILD} // 'build');
 my $pki = OSCP::PKI->new->authority('ours')->authority('other');
@@ -42,7 +43,8 @@ sub certificate {
         : 'key') } qw(cert key);
 }
 
-my %good = certificate('ours', 'good', 'IP:127.0.0.1,DNS:localhost');
+my %good = (certificate('ours', 'good', 'IP:127.0.0.1,DNS:localhost'),
+    ca => $ours);
 my $door = OSCP::Door->new(main => 'oscp_redis_timeout 2s;',
     server => 'location = /status { oscp_status; }'
     . ' location /oscp/fp/2.0/ { client_body_buffer_size 1m;'
@@ -51,7 +53,7 @@ my $door = OSCP::Door->new(main => 'oscp_redis_timeout 2s;',
         tls => \%good)->start });
 my $redis = $door->redis;
 my $port = $redis->port;
-my $cluster;
+my ($cluster, $sentinel);
 
 sub forecast {
     my ($blocks) = @_;
@@ -180,6 +182,20 @@ subtest 'a cluster' => sub {
     cmp_ok($cluster->command('XLEN', 'oscp:{0}:in'), '>=', 1, 'there');
 };
 
+subtest 'sentinels' => sub {
+    $sentinel = OSCP::Sentinel->start(dir => $door->dir, tls => \%good,
+        sentinels => 1);
+    $door->configure(redis => $sentinel->address . " tls_ca=$ours");
+    $door->reload;
+    stored('by TLS');
+    my $old = $sentinel->master;
+    is($door->status->{nodes}[0]{address}, $old->tcp_address, 'the master');
+    $old->process->stop('KILL');
+    ok($sentinel->wait_failover($old), 'it is killed');
+    stored('at the other one');
+    isnt($door->status->{nodes}[0]{address}, $old->tcp_address, 'by TLS too');
+};
+
 subtest 'mistakes' => sub {
     for my $case (['tls_ca=no-such-file', qr/has no certificates of CAs/],
         ["tls_ca=$pki->{dir}/good.key", qr/has no certificates of CAs/])
@@ -193,5 +209,5 @@ subtest 'mistakes' => sub {
 };
 
 $door->finish;
-$_->stop for grep { defined } $redis, $cluster;
+$_->stop for grep { defined } $redis, $cluster, $sentinel;
 done_testing();
