@@ -398,7 +398,7 @@ subtest 'an asset without samples for seven days is forgotten' => sub {
     configure(sub { $connections{vector}{groups}{DEPOT06} = {} });
     $connection_of{DEPOT06} = 'vector';
     $direct->samples(sample('DEPOT06', 'OLD', import => 77_000,
-        at => int(time * 1000) - 7 * 86_400_000 + 800 * slow()));
+        at => int(time * 1000) - 7 * 86_400_000 + 1200 * slow()));
     ok(wait_for(sub { $direct->events('asset_gone') }, 10), 'told');
     my ($gone) = $direct->events('asset_gone');
     is($gone->{data}{asset}, 'OLD', 'which');
@@ -442,9 +442,8 @@ subtest 'windows as they end' => sub {
         'what comes for it now is too late');
     play(0.4, 'CH1', 'CH2');
     $direct->worker->kill;
-    play(1.4, 'CH1', 'CH2');
+    play(1.2, 'CH1', 'CH2');
     $direct->worker->restart;
-    play(0.8, 'CH1', 'CH2');
     # CH2 goes: its last window cannot be told; then CH1 alone is the group.
     my $went = int time * 1000;
     ok(wait_for(sub { play(0.2, 'CH1'); metered('DEPOT07') >= $went + 2000 },
@@ -477,14 +476,14 @@ subtest 'windows as they end' => sub {
 
 subtest 'another window, out of service, gone' => sub {
     my $n = () = spans('DEPOT07');
-    configure(sub { $connections{quick}{measurement_window_ms} = 2000 });
-    $quick->{length} = 2000;
+    configure(sub { $connections{quick}{measurement_window_ms} = 1500 });
+    $quick->{length} = 1500;
     my $last = metered('DEPOT07');
-    ok(wait_for(sub { play(0.2, 'CH1'); metered('DEPOT07') >= $last + 2000 },
+    ok(wait_for(sub { play(0.2, 'CH1'); metered('DEPOT07') >= $last + 1500 },
         15), 'it goes on');
     my @spans = grep { $_->[0] >= $last } spans('DEPOT07');
     is($spans[0][0], $last, 'where it was');
-    is_deeply([grep { $_->[1] % 2000 } @spans], [], 'on the new grid');
+    is_deeply([grep { $_->[1] % 1500 } @spans], [], 'on the new grid');
 
     my $id = $redis->command('XADD', $direct->key('cmd'), '*', op => 'disable',
         conn => 'quick', by => 'ann');

@@ -2,6 +2,7 @@
  * The end of a window of a group's meters.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
