@@ -15,10 +15,12 @@ use OSCP::Torture::Facts;
 use OSCP::Torture::Fault;
 use OSCP::Torture::Load;
 use OSCP::Torture::Messages;
+use OSCP::Torture::Meters;
 use OSCP::Torture::Peers;
 use OSCP::Torture::Sampler;
 use OSCP::Torture::Schedule;
 use OSCP::Torture::Stage;
+use OSCP::Torture::Windows;
 
 use constant {
     HEAL   => 40,         # s until everything that was stored is settled
@@ -55,6 +57,9 @@ sub run {
                 until => $start + $self->{seconds});
         });
     }
+    $self->{children}{meters} = _fork(sub {
+        OSCP::Torture::Meters::run(stage => $stage, seed => $self->{seed});
+    });
     $self->_play($start, @{$schedule->{faults}});
     sleep 0.1 while time < $start + $self->{seconds};
     $self->_end_child($_, 0) for grep { /^load/ } keys %{$self->{children}};
@@ -171,6 +176,9 @@ sub _heal {
     }
     $self->_wait_online;
     $self->_last;
+    $self->_end_child('meters', 'TERM');
+    # The last windows that can be closed are, and reach their peers.
+    sleep OSCP::Torture::Windows::LENGTH / 1000 + 2;
     $self->_settled;
     sleep 1;
     return;
@@ -193,7 +201,7 @@ sub _settled {
     wait_for(sub {
         @left = ();
         for my $shard (0 .. $self->{stage}->SHARDS - 1) {
-            for my $stream (qw(in cmd)) {
+            for my $stream (qw(in cmd out)) {
                 my $key = OSCP::Torture::Stage::key($shard, $stream);
                 my $n = eval { $self->{stage}->redis->command('XLEN', $key) }
                     // 1;
@@ -238,7 +246,8 @@ sub _judge {
     my %summary = (seed => $self->{seed}, faults => $self->{faults},
         circuits => OSCP::Torture::Circuits->check($facts, $found),
         messages => OSCP::Torture::Messages->check($facts, $found),
-        peers => OSCP::Torture::Peers->check($facts, $found));
+        peers => OSCP::Torture::Peers->check($facts, $found),
+        windows => OSCP::Torture::Windows->check($facts, $found));
     my %status = $stage->stop;
 
     $self->_found(ended => time, "$_ ended with $status{$_}")

@@ -159,9 +159,10 @@ sub _sample {
         my $group = $self->{groups}{$key};
         $self->{looks}++;
         $self->{sound}++ if $sound;
+        my $span = $late + ($sound ? 0 : LATE_MOST);
         $self->_circuit($group, $sample, { sound => $sound, late => $late,
-            now => $at + $health->offset($at), before => $at
-                + $health->offset($at - $late - ($sound ? 0 : LATE_MOST)) });
+            span => $span, now => $at + $health->offset($at),
+            nows => [map { $at + $_ } $health->offsets($at - $span, $at)] });
     }
     return;
 }
@@ -205,8 +206,8 @@ sub _heard {
     return;
 }
 
-# LOOK: now (on the workers' clock), the same by the clock of just before,
-# late, sound.
+# LOOK: now (on the workers' clock), nows (by all that it was off by in the
+# last `span`), late, sound.
 sub _circuit {
     my ($self, $group, $sample, $look) = @_;
     my ($watts, $control, $valid_text) = @{$sample->{circuits}
@@ -217,10 +218,10 @@ sub _circuit {
     return if $control eq '' && !$self->{sound_at};
     my $seen = OSCP::Torture::Model::value_text($watts, $control);
     my $valid = OSCP::Torture::Facts::seconds($valid_text) // 0;
-    my $span = $look->{late} + ($look->{sound} ? 0 : LATE_MOST);
     # Just after a step of the clock what was decided before it still stands.
-    my $allowed = { map { %{$group->{model}->possible($link, $_ - $span,
-        $_ + ROUNDING)} } $look->{before}, $now };
+    my $allowed = { map { %{$group->{model}->possible($link,
+        $_ - $look->{span}, $_ + ROUNDING)} } sort { $a <=> $b }
+        @{$look->{nows}} };
     my $why;
 
     if (defined(my $held = $allowed->{$seen})) {

@@ -34,6 +34,8 @@ sub gather {
         journal => $self->{journal}, logs => $self->{logs});
     $self->{events}[$_] = [map { _event($_) } $stage->redis->stream(
         $stage->can('key')->($_, 'events'))] for 0 .. $stage->SHARDS - 1;
+    my $n = 0;
+    $_->{n} = ++$n for $self->all_events;
     $self->_keep_events("$dir/events-$_", $_) for 0 .. $stage->SHARDS - 1;
     $self->_stored("$dir/stored.log");
     $self->_peer($_) for map { $_->{name} }
@@ -79,6 +81,8 @@ sub _load {
             $self->{messages}{$e->{id}} = { %$e, answers => [] };
         } elsif ($e->{what} eq 'answer') {
             push @{$self->{messages}{$e->{id}}{answers}}, $e;
+        } elsif ($e->{what} eq 'samples') {
+            push @{$self->{meters}}, $e;
         } elsif ($e->{what} eq 'command') {
             $self->{commands}{$e->{by}} = { %$e };
         } else {
@@ -110,6 +114,7 @@ sub _peer {
     while (<$fh>) {
         my $e = eval { $json->decode($_) } or next;
         $e->{t} = seconds($e->{at});
+        $e->{n_all} = $.;
         push @{$self->{peers}{$conn}{$e->{dir}}}, $e;
     }
     return;

@@ -131,6 +131,15 @@ sub offset {
     return $last->[1];
 }
 
+# All that it was off by in a time.
+sub offsets {
+    my ($self, $from, $until) = @_;
+    my %offsets = map { $_ => 1 } $self->offset($from), map { $_->[1] }
+        grep { $_->[0] >= $from && $_->[0] <= $until } @{$self->{offsets}};
+
+    return keys %offsets;
+}
+
 # Whether it showed the true time, as the other parties' clocks do.
 sub true_clock {
     my ($self, $from, $until) = @_;
@@ -144,8 +153,7 @@ sub true_clock {
 sub offset_most {
     my ($self, $since, $t) = @_;
 
-    return max $self->offset($since), map { $_->[1] }
-        grep { $_->[0] >= $since && $_->[0] <= $t } @{$self->{offsets}};
+    return max $self->offsets($since, $t);
 }
 
 # Times without an owner that nothing explains: [from, until].

@@ -17,8 +17,9 @@ use OSCP::Redis;
 use OSCP::Torture::Journal;
 
 use constant {
-    TRIES   => 4,
-    TIMEOUT => 2,         # s for an answer
+    TRIES    => 4,
+    TIMEOUT  => 2,         # s for an answer
+    PATIENCE => 30,        # times that a command is said
 };
 
 my $json = JSON::XS->new->canonical;
@@ -96,12 +97,24 @@ sub rfc3339 {
         . sprintf '.%03dZ', $ms % 1000;
 }
 
-# A command; `by` tells it from all others when the reply is lost.
+# A command; `by` tells it from all others when the reply is lost.  What opens
+# a door again is said until it was heard.
 sub _command {
     my ($self, $item) = @_;
-    my $by = sprintf 'o-%s-%05d', $self->{conn}, $item->{n};
-    my $key = $self->{stage}->can('key')->(
-        $self->{stage}->can('shard')->($self->{conn}), 'cmd');
+    my $tries = $item->{command} =~ /^(?:enable|connect)$/ ? PATIENCE : 1;
+
+    for my $try (1 .. $tries) {
+        last if $self->_say($item, $try) || time >= $self->{until};
+        sleep 0.3;
+    }
+    return;
+}
+
+sub _say {
+    my ($self, $item, $try) = @_;
+    my $by = sprintf 'o-%s-%05d.%d', $self->{conn}, $item->{n}, $try;
+    my $key = OSCP::Torture::Stage::key(
+        OSCP::Torture::Stage::shard($self->{conn}), 'cmd');
     my @group = defined $item->{group} ? (group => $item->{group}) : ();
 
     $self->{journal}->add(what => 'command', by => $by,
@@ -109,7 +122,7 @@ sub _command {
     my $id = eval { $self->{redis}->command('XADD', $key, '*',
         op => $item->{command}, conn => $self->{conn}, @group, by => $by) };
     $self->{journal}->add(what => 'commanded', by => $by, id => $id);
-    return;
+    return $id;
 }
 
 # The peer renegotiates, or comes back.

@@ -17,6 +17,7 @@ use OSCP::Redis;
 use OSCP::Torture::Journal;
 use OSCP::Torture::Proxy;
 use OSCP::Torture::Schedule;
+use OSCP::Torture::Windows;
 use OSCP::Worker;
 
 use constant {
@@ -109,8 +110,10 @@ sub start {
     $self->{redis} = OSCP::Redis->new(dir => $dir,
         appendfsync => 'always')->start;
     for my $name (@names) {
-        $self->{cps}{$name} = OSCP::CP->new(dir => $dir,
-            name => "cp-$name")->start;
+        # What of ours is invalid, and when that is no wonder, is the
+        # checker's to say.
+        $self->{cps}{$name} = OSCP::CP->new(dir => $dir, name => "cp-$name",
+            invalid => 'any')->start;
     }
     $self->{proxy} = OSCP::Torture::Proxy->start(
         (map { $_ => ["$dir/$_.sock", $self->redis->socket] }
@@ -119,9 +122,11 @@ sub start {
     $self->{nginx} = OSCP::Nginx->new(dir => $dir, build => $build,
         workers => 2, http => $self->_http, server => join("\n        ",
         "access_log $dir/stored.log stored;",
-        map { "location /$_/ { oscp_endpoint $_; }" } @names))->start;
+        map { ("location /$_/ { oscp_endpoint $_; }",
+            "location = /site/$_ { oscp_measurements $_; }") } @names))->start;
     $self->{door} = OSCP::Torture::Proxy->start(
         fp => ['127.0.0.1:0', '127.0.0.1:' . $self->nginx->port]);
+    $self->{door_site} = $self->door_url . '/site';
     for my $name (qw(worker-1 worker-2)) {
         $self->{workers}{$name} = OSCP::Worker->new(dir => $dir,
             build => $build, program => $self->{program}, name => $name,
@@ -185,6 +190,8 @@ sub _http {
         peer http://127.0.0.1:$port/oscp/cp/2.0;
         accept token file=$dir/in.token;
         present token file=$dir/out.token;
+        measurement_window @{[OSCP::Torture::Windows::LENGTH / 1000]}s;
+        measurement_grace @{[OSCP::Torture::Windows::GRACE]}s;
         heartbeat_interval @{[INTERVAL]}s;
         handshake_timeout 5s;
         initiate_handshake on;
@@ -205,8 +212,10 @@ CONF
 sub tell_cp {
     my ($self, $name) = @_;
     my $dir = $self->{dir};
+    my ($conn) = grep { $_->{name} eq $name }
+        @OSCP::Torture::Schedule::CONNECTIONS;
 
-    $self->cp($name)->command(
+    $self->cp($name)->command("profile $conn->{profile}",
         'peer ' . $self->door_url . "/$name",
         "present token-file=$dir/in.token", "accept token-file=$dir/out.token",
         'require interval=' . INTERVAL, 'handshake timeout=2s nowait');
