@@ -10,6 +10,8 @@ use strict;
 use warnings;
 
 use FindBin qw($Bin);
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -123,6 +125,66 @@ subtest 'a name that no sentinel knows' => sub {
         'is told');
     ok($worker->process->alive, 'and asked for again');
     $worker->stop;
+};
+
+# A sentinel that names whatever it was told; its address.
+my @fakes;
+
+sub fake {
+    my ($host, $port) = @_;
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 9)
+        // die "listen: $!";
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        local $SIG{TERM} = 'DEFAULT';
+        alarm 120;
+        while (my $client = $listen->accept) {
+            sysread $client, my $text, 65536;
+            print {$client} "*2\r\n", map { '$' . length($_) . "\r\n$_\r\n" }
+                $host, $port;
+        }
+        POSIX::_exit(0);
+    }
+    push @fakes, $pid;
+    return '127.0.0.1:' . $listen->sockport;
+}
+
+END {
+    my $status = $?;
+    kill 'KILL', $_ and waitpid $_, 0 for @fakes;
+    $? = $status;
+}
+
+subtest 'a sentinel that is mistaken' => sub {
+    my $master = $redis->master;
+    my ($other) = grep { $_ != $master } $redis->servers;
+    my $fake = fake('127.0.0.1', $other->port);
+    my $address = $redis->address =~ s/\@/\@$fake,/r;
+    my @arguments = ('--log-level', 'debug', $direct->user('worker'));
+    my $worker = OSCP::Worker->new(dir => $direct->dir, name => 'mistaken',
+        build => $direct->{build}, redis => $address,
+        arguments => \@arguments)->start;
+
+    ok(wait_for(sub { $worker->log_text =~ /standing by/ }), 'others are asked');
+    my ($status, $out, $err) = OSCP::Ctl->new(build => $direct->{build},
+        redis => $address, arguments => [$direct->user('operator')])
+        ->run('status');
+    is($status, 0, 'by oscpctl too') or diag($err);
+    is($worker->stop, 0, 'ends clean');
+    my $port = $other->port;
+    unlike($worker->log_text, qr/Redis is \S+:$port/, 'it alone is not believed');
+
+    $worker = OSCP::Worker->new(dir => $direct->dir, name => 'alone',
+        build => $direct->{build}, redis => "sentinel:main\@$fake",
+        arguments => \@arguments)->start;
+    ok(wait_for(sub {
+        eval { $other->command('REPLICAOF', '127.0.0.1', $master->port) };
+        OSCP::Sentinel::replicating($other);
+    }, 20), 'where nobody else is asked, and it names a replica,');
+    ok(wait_for(sub { $worker->log_text =~ /it is not a master/ }),
+        'that is not taken for a master');
+    is($worker->stop, 0, 'ends clean');
 };
 
 # As on the wrong side of a network that is parted: nobody may act there on what

@@ -173,6 +173,45 @@ worker_locate_answer(const oscp_address_t *address, const char *key,
 
 
 int
+worker_locate_same(const oscp_host_t *a, const oscp_host_t *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+
+/* Nodes of a cluster correct each other by redirections: one is enough. */
+int
+worker_locate_vote(const oscp_address_t *address,
+    struct worker_locate_votes *votes, const oscp_host_t *host)
+{
+    int  again = address->kind == OSCP_ADDRESS_CLUSTER;
+
+    for (unsigned i = 0; i < votes->n; i++) {
+        again |= worker_locate_same(&votes->named[i], host);
+    }
+
+    if (votes->n < OSCP_ADDRESS_HOSTS_MAX) {
+        votes->named[votes->n++] = *host;
+    }
+
+    return again;
+}
+
+
+int
+worker_locate_only(const struct worker_locate_votes *votes, oscp_host_t *host)
+{
+    if (votes->n != 1) {
+        return -1;
+    }
+
+    *host = votes->named[0];
+
+    return 0;
+}
+
+
+int
 worker_locate_master(const redisReply *role)
 {
     return role->type == REDIS_REPLY_ARRAY && role->elements > 0

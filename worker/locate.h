@@ -32,6 +32,33 @@ int worker_locate_answer(const oscp_address_t *address, const char *key,
     const oscp_host_t *asked, const redisReply *reply, oscp_host_t *host,
     char why[WORKER_LOCATE_WHY_SIZE]);
 
+/*
+ * What those who were asked have named.  A sentinel that has been cut off from
+ * the others names the former master for as long as that lasts, and that one
+ * may take writes: so two must agree, or there is only one who answers.
+ */
+struct worker_locate_votes {
+    oscp_host_t  named[OSCP_ADDRESS_HOSTS_MAX];
+    unsigned     n;                          /* 0 before the first */
+};
+
+/* Counts an answer; 1 when it is settled that it is `host`, else 0. */
+int worker_locate_vote(const oscp_address_t *address,
+    struct worker_locate_votes *votes, const oscp_host_t *host);
+
+/*
+ * All were asked and nothing is settled.  Returns 0 when one alone has
+ * answered: it is `host` then; -1 when none has, or they disagree.
+ */
+int worker_locate_only(const struct worker_locate_votes *votes,
+    oscp_host_t *host);
+
+/* What to say of votes that disagree. */
+#define WORKER_LOCATE_DISAGREE   "the sentinels name different masters"
+
+/* 1 when both are the same. */
+int worker_locate_same(const oscp_host_t *a, const oscp_host_t *b);
+
 /* 1 when the reply to ROLE says that this is a master, else 0. */
 int worker_locate_master(const redisReply *role);
 

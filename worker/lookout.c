@@ -3,7 +3,6 @@
  */
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "lookout.h"
@@ -19,7 +18,6 @@ struct worker_lookout {
     struct worker_node      *node;
     struct event            *timer;
     struct lookout_members   members;
-    oscp_host_t              named;    /* by the last answer; port 0: none */
 };
 
 
@@ -32,29 +30,17 @@ lookout_pause(struct worker_lookout *lookout)
 }
 
 
-/*
- * A sentinel that has been cut off from the others names the former master for
- * as long as that lasts, so one alone is not believed.  Each search begins with
- * another one.
- */
 static void
 callback_found(void *arg, const oscp_host_t *host)
 {
-    int                            again;
     oscp_host_t                    master = *host;
     struct worker_lookout         *lookout = arg;
     struct worker_lookout_member  *member;
 
-    again = lookout->named.port == master.port
-            && strcmp(lookout->named.host, master.host) == 0;
-
-    lookout->named = master;
     lookout_pause(lookout);
 
-    if (again) {
-        TAILQ_FOREACH(member, &lookout->members, next) {
-            member->told(member->arg, &master);
-        }
+    TAILQ_FOREACH(member, &lookout->members, next) {
+        member->told(member->arg, &master);
     }
 }
 
@@ -62,12 +48,9 @@ callback_found(void *arg, const oscp_host_t *host)
 static void
 callback_missed(void *arg, const char *why)
 {
-    struct worker_lookout  *lookout = arg;
-
     (void) why;
 
-    lookout->named.port = 0;
-    lookout_pause(lookout);
+    lookout_pause(arg);
 }
 
 

@@ -32,8 +32,8 @@ struct worker_lookout *worker_lookout_create(struct event_base *base,
 void worker_lookout_free(struct worker_lookout *lookout);
 
 /*
- * From now on member->told() is called, from the loop, with each master that
- * two sentinels in a row have named.  It may begin and close connections, but
+ * From now on member->told() is called, from the loop, with the master that the
+ * sentinels name, again and again.  It may begin and close connections, but
  * must not free one.
  */
 void worker_lookout_join(struct worker_lookout *lookout,

@@ -21,6 +21,7 @@ struct worker_node {
     struct worker_link              *link;     /* to the one who is asked */
     unsigned                         next;     /* whom to ask next */
     unsigned                         left;     /* to be asked, this one too */
+    struct worker_locate_votes       votes;    /* of this search */
     oscp_host_t                      hint;     /* port 0: none */
     char                             why[WORKER_LINK_WHY_SIZE];
 };
@@ -35,12 +36,27 @@ node_asked(const struct worker_node *node)
 }
 
 
-/* Asks who is next; or gives up when all were asked. */
+/* All were asked. */
+static void
+node_end(struct worker_node *node)
+{
+    oscp_host_t  host;
+
+    if (worker_locate_only(&node->votes, &host) == 0) {
+        node->use->found(node->arg, &host);
+
+    } else {
+        node->use->missed(node->arg, node->votes.n > 0 ? WORKER_LOCATE_DISAGREE
+                                                       : node->why);
+    }
+}
+
+
 static void
 node_ask(struct worker_node *node)
 {
     if (node->left == 0) {
-        node->use->missed(node->arg, node->why);
+        node_end(node);
         return;
     }
 
@@ -48,7 +64,17 @@ node_ask(struct worker_node *node)
 }
 
 
-/* This one does not know. */
+/* This one has been asked. */
+static void
+node_next(struct worker_node *node)
+{
+    node->next++;
+    node->left--;
+    node_ask(node);
+}
+
+
+/* And does not know. */
 static void
 node_pass(struct worker_node *node, const char *why)
 {
@@ -58,32 +84,33 @@ node_pass(struct worker_node *node, const char *why)
              node->conf->address.kind == OSCP_ADDRESS_SENTINEL ? "sentinel"
                                                                : "node",
              asked->host, asked->port, why);
-    node->next++;
-    node->left--;
-    node_ask(node);
+    node_next(node);
 }
 
 
 static void
 callback_answer(void *arg, redisReply *reply)
 {
-    int                  rc;
-    char                 why[WORKER_LOCATE_WHY_SIZE];
-    oscp_host_t          host;
-    struct worker_node  *node = arg;
+    int                    rc;
+    char                   why[WORKER_LOCATE_WHY_SIZE];
+    oscp_host_t            host;
+    struct worker_node    *node = arg;
+    const oscp_address_t  *a = &node->conf->address;
 
-    rc = worker_locate_answer(&node->conf->address, node->key,
-                              node_asked(node), reply, &host, why);
+    rc = worker_locate_answer(a, node->key, node_asked(node), reply, &host,
+                              why);
     worker_link_close(node->link);
 
     if (rc == -1) {
         node_pass(node, why);
-        return;
-    }
 
-    node->next++;
-    node->left = 0;
-    node->use->found(node->arg, &host);
+    } else if (worker_locate_vote(a, &node->votes, &host)) {
+        node->next++;
+        node->use->found(node->arg, &host);
+
+    } else {
+        node_next(node);
+    }
 }
 
 
@@ -129,6 +156,7 @@ worker_node_find(struct worker_node *node)
         return;
     }
 
+    node->votes.n = 0;
     node->left = a->nhosts;
     node_ask(node);
 }

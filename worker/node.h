@@ -17,7 +17,8 @@ struct worker_node_use {
     /* `host` is valid during the call; NULL: the socket of the address. */
     void  (*found)(void *arg, const oscp_host_t *host);
 
-    /* Nobody who was asked could tell; `why` is the last one's reason. */
+    /* Nobody who was asked could tell, and `why` is the last one's reason; or
+       they disagree. */
     void  (*missed)(void *arg, const char *why);
 };
 
@@ -33,8 +34,8 @@ struct worker_node *worker_node_create(struct event_base *base,
 void worker_node_free(struct worker_node *node);
 
 /*
- * Searches: each host of the address is asked until one knows, beginning with
- * another one each time.
+ * Searches: the hosts of the address are asked one after the other until it is
+ * settled, as locate.h says, beginning with another one each time.
  */
 void worker_node_find(struct worker_node *node);
 

@@ -35,6 +35,7 @@ struct worker_ctl_dial {
     redisReply                  *map;       /* what was answered to the question
                                                where; NULL: not asked */
     oscp_host_t                  asked;     /* by whom */
+    unsigned                     first;     /* whom to ask first */
     char                        *why;       /* of the call under way */
     unsigned                     final:1;   /* and time will not change it */
 };
@@ -44,6 +45,7 @@ static int
 dial_wrong(struct worker_ctl_dial *dial, const char *text)
 {
     snprintf(dial->why, WORKER_CTL_DIAL_WHY_SIZE, "%s", text);
+    dial->final = 0;
 
     return -1;
 }
@@ -237,9 +239,11 @@ dial_ask(struct worker_ctl_dial *dial, const oscp_host_t *host)
 static int
 dial_locate(struct worker_ctl_dial *dial, const char *key, oscp_host_t *host)
 {
-    char                   why[WORKER_LOCATE_WHY_SIZE];
-    redisReply            *reply;
-    const oscp_address_t  *a = &dial->access->address;
+    char                        why[WORKER_LOCATE_WHY_SIZE];
+    redisReply                 *reply;
+    const oscp_host_t          *asked;
+    const oscp_address_t       *a = &dial->access->address;
+    struct worker_locate_votes  votes = { .n = 0 };
 
     if (dial->map != NULL
         && worker_locate_answer(a, key, &dial->asked, dial->map, host, why)
@@ -249,23 +253,31 @@ dial_locate(struct worker_ctl_dial *dial, const char *key, oscp_host_t *host)
     }
 
     for (unsigned i = 0; i < a->nhosts; i++) {
-        reply = dial_ask(dial, &a->hosts[i]);
+        asked = &a->hosts[(dial->first + i) % a->nhosts];
+        reply = dial_ask(dial, asked);
         if (reply == NULL) {
             continue;
         }
 
-        if (worker_locate_answer(a, key, &a->hosts[i], reply, host, why) == 0) {
+        if (worker_locate_answer(a, key, asked, reply, host, why) == 0) {
             freeReplyObject(dial->map);
             dial->map = reply;
-            dial->asked = a->hosts[i];
-            return 0;
+            dial->asked = *asked;
+            if (worker_locate_vote(a, &votes, host)) {
+                return 0;
+            }
+            continue;
         }
 
         dial_wrong(dial, why);
         freeReplyObject(reply);
     }
 
-    return -1;
+    if (votes.n > 1) {
+        return dial_wrong(dial, WORKER_LOCATE_DISAGREE);
+    }
+
+    return worker_locate_only(&votes, host);
 }
 
 
@@ -368,8 +380,10 @@ worker_ctl_dial_reset(struct worker_ctl_dial *dial)
         dial_line_free(line);
     }
 
+    /* the one who was asked may be mistaken */
     freeReplyObject(dial->map);
     dial->map = NULL;
+    dial->first++;
 }
 
 

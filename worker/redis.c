@@ -210,20 +210,13 @@ callback_opened(void *arg)
 }
 
 
-static int
-redis_same(const oscp_host_t *a, const oscp_host_t *b)
-{
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
-
 /* An operator who reads of a lost connection wants to know what came of it. */
 static void
 redis_tell(struct worker_redis *redis, const oscp_host_t *host)
 {
     int  moved;
 
-    if (redis_same(&redis->host, host)) {
+    if (worker_locate_same(&redis->host, host)) {
         return;
     }
 
@@ -254,7 +247,7 @@ callback_told(void *arg, const oscp_host_t *master)
 {
     struct worker_redis  *redis = arg;
 
-    if (redis->open && !redis_same(&redis->host, master)) {
+    if (redis->open && !worker_locate_same(&redis->host, master)) {
         worker_redis_fail(redis, "the master is now %s:%u", master->host,
                           master->port);
     }
