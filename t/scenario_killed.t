@@ -31,6 +31,8 @@ srand $seed;
 note("seed $seed");
 ok($stack->go_online(30), 'online');
 
+my $end = time + SECONDS + 2;
+
 # Gaps at a quarter of a second, for one group with cover in some of them.
 my $blocks = join ' ', map { sprintf 'block=+%dms/+%dms/%d/KW/ALL',
     $_ * 500, $_ * 500 + 250, 100 + $_ } 0 .. 2 * SECONDS + 2;
@@ -52,6 +54,7 @@ while (time < $until) {
 note("$runs kills, " . @commands . ' commands');
 push @commands, $stack->send_command('enable', group => 'DEPOT02');
 ok(wait_for(sub { $stack->answers($commands[-1]) }), 'it lives');
+wait_for(sub { time > $end }, SECONDS);      # the last gap, not one of many
 ok($stack->wait_hash("group:vector:$_", { mode => 'fallback',
     reason => 'forecast_gap' }), "$_: a gap in the end")
     for qw(DEPOT01 DEPOT02);
