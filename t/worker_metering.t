@@ -406,6 +406,47 @@ subtest 'an asset without samples for seven days is forgotten' => sub {
     ok(wait_for(sub { pending() == $was }, 5), 'its sample is settled');
 };
 
+# A window that was told ends at a register between two samples: none that would
+# move it counts any more, whoever is asked.
+subtest 'what was told of an end stands' => sub {
+    my $hour = 3_600_000;
+    my $into = time * 1000 % $hour;
+    # Not around the next end, nor before the grace of this one is over.
+    sleep(($hour - $into) / 1000) if $into > $hour - 30_000;
+    $into = time * 1000 % $hour;
+    sleep(11 - $into / 1000) if $into < 11_000;
+
+    my $told = int(time * 1000 / $hour) * $hour;
+    $connection_of{DEPOT08} = 'hourly';
+    configure(sub { $connections{hourly} = { groups => { DEPOT08 => {} },
+        measurement_window_ms => $hour } });
+    my $send = sub {
+        $direct->samples(map { sample('DEPOT08', 'CH1',
+            at => $told + $_->[0] * 1000, import => $_->[1]) } @_);
+    };
+    $send->([-7300, 0], [-5400, 100_000], [-3000, 200_000], [-10, 300_000],
+        [10, 400_000]);
+    ok(wait_for(sub { metered('DEPOT08') == $told }, 10), 'a window is told');
+    my ($window) = grep { time_ms($_->{data}{until}) == $told }
+        windows('DEPOT08');
+    my $meter = 100 + 100 * 1800 / 2400;       # at its start, in Wh
+    is($window->{data}{import_wh}, 350 - $meter, 'up to between two samples');
+    my $was = () = $direct->events('sample_refused');
+    for my $who ('the worker that told', 'another one') {
+        $send->([5, 310_000], [0, 300_001]);
+        $was += 2;
+        ok(wait_for(sub { $direct->events('sample_refused') == $was }, 5),
+            "between them: too late, says $who");
+        $direct->worker->kill;
+        $direct->worker->restart;
+    }
+    my $held = pending();
+    $send->([10.5, 410_000]);
+    ok(wait_for(sub { pending() == $held + 1 }, 5), 'behind them it counts');
+    is(scalar $direct->events('sample_refused'), $was, 'of course');
+    configure(sub { delete $connections{hourly} });
+};
+
 # From here on in real time, with windows of a second.
 my $quick = OSCP::Meter->new(length => 1000);
 my %register;
