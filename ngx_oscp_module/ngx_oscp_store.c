@@ -46,27 +46,8 @@ static void ngx_oscp_store_forget(ngx_oscp_route_t *route);
 static ngx_oscp_node_t *ngx_oscp_store_node(ngx_oscp_store_t *store,
     const ngx_oscp_redis_peer_t *peer);
 
-static ngx_int_t ngx_oscp_store_part_refused(void *data,
-    const redisReply *error);
-static ngx_oscp_store_refusal_e ngx_oscp_store_refusal(
-    const redisReply *error);
-
 static void ngx_oscp_store_tend_handler(ngx_event_t *ev);
 static void ngx_oscp_store_sweep(ngx_oscp_store_t *store);
-static void ngx_oscp_store_probe(ngx_oscp_node_t *node);
-static void ngx_oscp_store_probe_handler(ngx_oscp_redis_command_t *command,
-    redisReply *reply);
-
-static ngx_int_t ngx_oscp_store_ask_role(ngx_oscp_redis_t *redis,
-    ngx_oscp_redis_command_t *command, void *data);
-static ngx_int_t ngx_oscp_store_check_role(ngx_oscp_redis_t *redis,
-    const redisReply *reply, void *data);
-
-
-/* A sentinel may be behind the times. */
-static const ngx_oscp_redis_step_t  ngx_oscp_store_role_step = {
-    "ROLE", 0, ngx_oscp_store_ask_role, ngx_oscp_store_check_role, NULL
-};
 
 
 ngx_int_t
@@ -213,40 +194,16 @@ ngx_oscp_store_stop(ngx_oscp_store_t *store)
 static ngx_oscp_node_t *
 ngx_oscp_store_add(ngx_oscp_store_t *store)
 {
-    ngx_oscp_node_t   *node;
-    ngx_oscp_redis_t  *redis;
+    ngx_oscp_node_t  *node;
 
-    node = ngx_pcalloc(store->pool, sizeof(ngx_oscp_node_t));
-    if (node == NULL) {
-        return NULL;
+    node = ngx_oscp_node_create(store->pool, store->conf, &store->publish);
+
+    if (node) {
+        node->owner = store;
+        node->redis.changed = ngx_oscp_store_changed;
+        ngx_queue_insert_tail(&store->nodes, &node->queue);
+        store->nnodes++;
     }
-
-    node->store = store;
-    node->probe.handler = ngx_oscp_store_probe_handler;
-    node->probe.data = node;
-
-    redis = &node->redis;
-    redis->changed = ngx_oscp_store_changed;
-    redis->data = node;
-
-    ngx_oscp_redis_init(redis, store->conf, store->log);
-    ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_auth_step);
-    ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_select_step);
-
-    if (store->conf->kind == OSCP_ADDRESS_SENTINEL) {
-        ngx_oscp_redis_add_step(redis, &ngx_oscp_store_role_step);
-    }
-
-    ngx_oscp_redis_add_step(redis, &ngx_oscp_redis_ping_step);
-    ngx_oscp_redis_add_step(redis, &store->publish);
-
-    if (store->finder) {
-        redis->refused = ngx_oscp_store_part_refused;
-        ngx_oscp_redis_manage(redis, &node->peer, 1);
-    }
-
-    ngx_queue_insert_tail(&store->nodes, &node->queue);
-    store->nnodes++;
 
     return node;
 }
@@ -256,7 +213,7 @@ static void
 ngx_oscp_store_changed(void *data)
 {
     ngx_oscp_node_t   *node = data;
-    ngx_oscp_store_t  *store = node->store;
+    ngx_oscp_store_t  *store = node->owner;
 
     if (store->finder && !store->stopped) {
         if (node->redis.state == NGX_OSCP_REDIS_READY) {
@@ -283,7 +240,7 @@ ngx_oscp_store_ready(ngx_oscp_store_t *store, ngx_oscp_node_t *node)
                   ngx_oscp_redis_peer_text(&node->peer, text));
 
     store->failed = 0;
-    node->refusal = NGX_OSCP_STORE_ACCEPTED;
+    node->refusal = NGX_OSCP_NODE_OTHER;
     oscp_backoff_reset(&store->backoff);
 
     /* The configuration is there: now messages may follow it. */
@@ -585,8 +542,6 @@ ngx_oscp_store_config(const ngx_oscp_store_t *store)
 
 
 /*
- * A transaction is refused as a whole: one of its commands when it is queued,
- * and then EXEC for that, or EXEC itself when the slot has moved in between.
  * ASK is not followed: of our keys some never exist before the transaction,
  * which a slot that is on its way answers with TRYAGAIN on both sides.  For a
  * cluster that is down nobody waits: that lasts.
@@ -595,31 +550,26 @@ ngx_int_t
 ngx_oscp_store_refused(ngx_oscp_store_t *store, ngx_oscp_redis_t *redis,
     ngx_uint_t route, const redisReply *error)
 {
-    ngx_oscp_node_t           *node = redis->data;
-    ngx_oscp_store_refusal_e   refusal;
+    ngx_oscp_node_t          *node = redis->data;
+    ngx_oscp_node_refusal_e   refusal;
 
     if (store->conf->kind != OSCP_ADDRESS_CLUSTER) {
         return NGX_DECLINED;
     }
 
-    refusal = node->refusal;
-    node->refusal = NGX_OSCP_STORE_ACCEPTED;
+    refusal = ngx_oscp_node_refused(node, error);
 
-    if (refusal == NGX_OSCP_STORE_ACCEPTED) {
-        refusal = ngx_oscp_store_refusal(error);
-    }
-
-    if (refusal == NGX_OSCP_STORE_ELSEWHERE
+    if (refusal == NGX_OSCP_NODE_ELSEWHERE
         && store->routes[route].node == node)
     {
         ngx_oscp_store_forget(&store->routes[route]);
     }
 
-    if (refusal != NGX_OSCP_STORE_ACCEPTED && !store->finder->running) {
+    if (refusal != NGX_OSCP_NODE_OTHER && !store->finder->running) {
         ngx_oscp_store_search_soon(store);
     }
 
-    return refusal == NGX_OSCP_STORE_ELSEWHERE ? NGX_AGAIN : NGX_DECLINED;
+    return refusal == NGX_OSCP_NODE_ELSEWHERE ? NGX_AGAIN : NGX_DECLINED;
 }
 
 
@@ -641,58 +591,6 @@ ngx_oscp_store_search_soon(ngx_oscp_store_t *store)
     } else if (!store->search.timer_set) {
         ngx_oscp_store_search_in(store, NGX_OSCP_STORE_MOVED_MS - since);
     }
-}
-
-
-static ngx_int_t
-ngx_oscp_store_part_refused(void *data, const redisReply *error)
-{
-    ngx_oscp_node_t           *node = data;
-    ngx_oscp_store_refusal_e   refusal;
-
-    if (node->store->conf->kind == OSCP_ADDRESS_SENTINEL) {
-        if (ngx_strncmp(error->str, "READONLY", 8) == 0) {
-            ngx_oscp_redis_abort(&node->redis, "is not the master any more");
-        }
-
-        return NGX_OK;
-    }
-
-    refusal = ngx_oscp_store_refusal(error);
-
-    if (refusal != NGX_OSCP_STORE_ACCEPTED) {
-        node->refusal = refusal;
-    }
-
-    return refusal == NGX_OSCP_STORE_ELSEWHERE ? NGX_DECLINED : NGX_OK;
-}
-
-
-static ngx_oscp_store_refusal_e
-ngx_oscp_store_refusal(const redisReply *error)
-{
-    ngx_uint_t  i;
-
-    static const struct {
-        ngx_str_t                 word;
-        ngx_oscp_store_refusal_e  refusal;
-    } words[] = {
-        { ngx_string("MOVED "), NGX_OSCP_STORE_ELSEWHERE },
-        { ngx_string("ASK "), NGX_OSCP_STORE_ELSEWHERE },
-        { ngx_string("TRYAGAIN "), NGX_OSCP_STORE_ELSEWHERE },
-        { ngx_string("CLUSTERDOWN "), NGX_OSCP_STORE_DOWN }
-    };
-
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if ((size_t) error->len >= words[i].word.len
-            && ngx_memcmp(error->str, words[i].word.data, words[i].word.len)
-               == 0)
-        {
-            return words[i].refusal;
-        }
-    }
-
-    return NGX_OSCP_STORE_ACCEPTED;
 }
 
 
@@ -720,7 +618,6 @@ static void
 ngx_oscp_store_tend_handler(ngx_event_t *ev)
 {
     ngx_queue_t       *q;
-    ngx_oscp_node_t   *node;
     ngx_oscp_store_t  *store = ev->data;
 
     if (ngx_exiting) {
@@ -735,8 +632,7 @@ ngx_oscp_store_tend_handler(ngx_event_t *ev)
          q != ngx_queue_sentinel(&store->nodes);
          q = ngx_queue_next(q))
     {
-        node = ngx_queue_data(q, ngx_oscp_node_t, queue);
-        ngx_oscp_store_probe(node);
+        ngx_oscp_node_probe(ngx_queue_data(q, ngx_oscp_node_t, queue));
     }
 
     if (store->conf->kind == OSCP_ADDRESS_SENTINEL && !store->finder->running
@@ -747,81 +643,15 @@ ngx_oscp_store_tend_handler(ngx_event_t *ev)
 }
 
 
-/* Closes what no route leads to any more, once nothing is under way there. */
 static void
 ngx_oscp_store_sweep(ngx_oscp_store_t *store)
 {
-    ngx_queue_t      *q;
-    ngx_oscp_node_t  *node;
+    ngx_queue_t  *q;
 
     for (q = ngx_queue_head(&store->nodes);
          q != ngx_queue_sentinel(&store->nodes);
          q = ngx_queue_next(q))
     {
-        node = ngx_queue_data(q, ngx_oscp_node_t, queue);
-
-        if (node->routes == 0
-            && node->redis.state != NGX_OSCP_REDIS_WAITING
-            && ngx_queue_empty(&node->redis.commands))
-        {
-            ngx_oscp_redis_abort(&node->redis, "not needed any more");
-        }
+        ngx_oscp_node_close_unused(ngx_queue_data(q, ngx_oscp_node_t, queue));
     }
-}
-
-
-static void
-ngx_oscp_store_probe(ngx_oscp_node_t *node)
-{
-    size_t                 len = sizeof("PING") - 1;
-    const char            *value = "PING";
-    ngx_oscp_redis_args_t  args = { 1, &value, &len };
-
-    if (!node->probing
-        && ngx_oscp_redis_send(&node->redis, &node->probe, &args) == NGX_OK)
-    {
-        node->probing = 1;
-    }
-}
-
-
-/* An answer is all that is wanted; without one the connection ends. */
-static void
-ngx_oscp_store_probe_handler(ngx_oscp_redis_command_t *command,
-    redisReply *reply)
-{
-    ngx_oscp_node_t  *node = command->data;
-
-    node->probing = 0;
-}
-
-
-static ngx_int_t
-ngx_oscp_store_ask_role(ngx_oscp_redis_t *redis,
-    ngx_oscp_redis_command_t *command, void *data)
-{
-    size_t                 len = sizeof("ROLE") - 1;
-    const char            *value = "ROLE";
-    ngx_oscp_redis_args_t  args = { 1, &value, &len };
-
-    return ngx_oscp_redis_send_step(redis, command, &args);
-}
-
-
-static ngx_int_t
-ngx_oscp_store_check_role(ngx_oscp_redis_t *redis, const redisReply *reply,
-    void *data)
-{
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements
-        && reply->element[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(reply->element[0]->str, "master") == 0)
-    {
-        return NGX_OK;
-    }
-
-    (void) ngx_cpystrn((u_char *) redis->reason,
-                       (u_char *) "is not the master",
-                       sizeof(redis->reason));
-
-    return NGX_ERROR;
 }

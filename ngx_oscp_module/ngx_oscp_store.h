@@ -19,28 +19,10 @@
 
 #include "ngx_oscp_conf.h"
 #include "ngx_oscp_finder.h"
+#include "ngx_oscp_node.h"
 #include "ngx_oscp_redis.h"
 
 typedef struct ngx_oscp_store_s  ngx_oscp_store_t;
-
-/* Why a node of a cluster did not do what it was asked. */
-typedef enum {
-    NGX_OSCP_STORE_ACCEPTED = 0,        /* or for a reason of another kind */
-    NGX_OSCP_STORE_ELSEWHERE,           /* the keys are, or are on their way */
-    NGX_OSCP_STORE_DOWN                 /* the cluster has no place for them */
-} ngx_oscp_store_refusal_e;
-
-/* A server that we connect to; taken again when no route leads there. */
-typedef struct {
-    ngx_oscp_redis_t          redis;
-    ngx_oscp_redis_peer_t     peer;
-    ngx_queue_t               queue;
-    ngx_oscp_store_t         *store;
-    ngx_uint_t                routes;   /* how many lead here */
-    ngx_oscp_store_refusal_e  refusal;  /* of a command of this transaction */
-    ngx_oscp_redis_command_t  probe;    /* is it still there? */
-    ngx_uint_t                probing;
-} ngx_oscp_node_t;
 
 typedef struct {
     ngx_oscp_node_t  *node;             /* NULL: not known (yet) */
