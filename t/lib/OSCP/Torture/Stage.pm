@@ -105,6 +105,8 @@ sub start {
     my @names = map { $_->{name} } @OSCP::Torture::Schedule::CONNECTIONS;
 
     $ENV{OSCP_CLOCK_FILE} = $self->{clock_file};
+    # A worker that does not hear it yet reads the file at its start.
+    $SIG{USR2} = 'IGNORE';
     mkdir "$dir/redis";
     $self->{tmpfs} = _mount("$dir/redis");
     $self->{redis} = OSCP::Redis->new(dir => $dir,
