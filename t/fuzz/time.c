@@ -1,6 +1,6 @@
 /*
- * Fuzzes date-times, numbers, addresses and segment marks: what is read is
- * written and read back the same.
+ * Fuzzes date-times, numbers, addresses, redirections and segment marks: what is
+ * read is written and read back the same.
  */
 
 #include <stdint.h>
@@ -9,6 +9,7 @@
 
 #include "oscp_address.h"
 #include "oscp_segment.h"
+#include "oscp_slot.h"
 #include "oscp_time.h"
 #include "oscp_unit.h"
 
@@ -18,12 +19,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char            *text, buf[OSCP_TIME_SIZE], number[OSCP_NUMBER_SIZE];
-    double           value;
-    oscp_ms_t        ms, again;
-    oscp_error_t     err;
-    oscp_address_t   address;
-    oscp_segment_t   segment;
+    char                 *text, buf[OSCP_TIME_SIZE], number[OSCP_NUMBER_SIZE];
+    double                value;
+    oscp_ms_t             ms, again;
+    oscp_error_t          err;
+    oscp_address_t        address;
+    oscp_segment_t        segment;
+    oscp_slot_redirect_t  to;
 
     text = malloc(size + 1);
     if (text == NULL) {
@@ -45,6 +47,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     (void) oscp_address_parse(text, size, &address, &err);
+
+    if (oscp_slot_find(text, size) >= OSCP_SLOT_COUNT
+        || (oscp_slot_redirect(text, size, &to) == 0
+            && (to.slot >= OSCP_SLOT_COUNT || to.host.port == 0)))
+    {
+        abort();
+    }
 
     if (oscp_segment_parse(text, size, &segment) == 0 && segment.count
         && (segment.index == 0 || segment.index > segment.count))
