@@ -1,6 +1,6 @@
 /*
- * Fuzzes date-times, numbers, addresses, redirections and segment marks: what is
- * read is written and read back the same.
+ * Fuzzes date-times, numbers, addresses, redirections and segment marks: what
+ * is read is written and read back the same.
  */
 
 #include <stdint.h>
