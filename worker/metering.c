@@ -430,11 +430,15 @@ worker_metering_wants(const struct worker_context *ctx)
 }
 
 
+/*
+ * All is judged as of the moment at which the timer rang: up to there samples
+ * have been read.  What became due since is looked at after another ring.
+ */
 int
 worker_metering_close_next(struct worker_context *ctx,
     const struct worker_metering_read *read)
 {
-    oscp_ms_t                now = worker_clock_wall();
+    oscp_ms_t                now;
     oscp_window_t            w;
     struct worker_metering  *m;
 
@@ -447,6 +451,7 @@ worker_metering_close_next(struct worker_context *ctx,
 
     /* a wait is over when the timer has rung */
     m->waits = 0;
+    now = m->due_ms;
 
     if (metering_is_due(m, &w, now)) {
         metering_step(m, &w, now);
