@@ -171,6 +171,7 @@ ngx_oscp_redis_stop(ngx_oscp_redis_t *redis)
 static void
 ngx_oscp_redis_connect(ngx_oscp_redis_t *redis)
 {
+    const char         *why;
     redisAsyncContext  *ac;
 
     redis->reason[0] = '\0';
@@ -191,15 +192,14 @@ ngx_oscp_redis_connect(ngx_oscp_redis_t *redis)
     redis->ssl = NULL;
     redis->event.secure = redis->conf->tls != NULL;
 
-    if (redis->conf->tls
-        && ngx_oscp_tls_start(redis->conf->tls, &ac->c,
-                              redis->peers[redis->peer].name, &redis->ssl)
-           != NGX_OK)
-    {
-        ngx_oscp_redis_wait(redis, ac->c.err ? ac->c.errstr
-                                             : "TLS cannot be begun");
-        redisAsyncFree(ac);
-        return;
+    if (redis->conf->tls) {
+        why = ngx_oscp_tls_start(redis->conf->tls, &ac->c,
+                                 redis->peers[redis->peer].name, &redis->ssl);
+        if (why) {
+            ngx_oscp_redis_wait(redis, why);
+            redisAsyncFree(ac);
+            return;
+        }
     }
 
     if (ngx_oscp_redis_event_attach(&redis->event, ac, redis->log) != NGX_OK) {

@@ -65,34 +65,40 @@ ngx_oscp_tls_cleanup(void *data)
 }
 
 
-ngx_int_t
+/* Where the server is quick, all is known at once, a refusal too. */
+const char *
 ngx_oscp_tls_start(SSL_CTX *ctx, redisContext *c, const char *name, SSL **ssl)
 {
+    const char  *why;
+
     ngx_oscp_tls_clear();
+
+    why = "TLS cannot be begun";
 
     *ssl = SSL_new(ctx);
     if (*ssl == NULL) {
-        return NGX_ERROR;
+        return why;
     }
 
-    if (ngx_oscp_tls_expect(*ssl, name) != 1) {
-        goto failed;
-    }
-
-    ngx_oscp_tls_clear();
-
-    if (redisInitiateSSL(c, *ssl) == REDIS_OK) {
+    if (ngx_oscp_tls_expect(*ssl, name) == 1) {
         ngx_oscp_tls_clear();
-        return NGX_OK;
-    }
 
-failed:
+        if (redisInitiateSSL(c, *ssl) == REDIS_OK) {
+            ngx_oscp_tls_clear();
+            return NULL;
+        }
+
+        why = ngx_oscp_tls_reason(*ssl);
+        if (why == NULL && c->err) {
+            why = c->errstr;
+        }
+    }
 
     SSL_free(*ssl);
     *ssl = NULL;
     ngx_oscp_tls_clear();
 
-    return NGX_ERROR;
+    return why ? why : "TLS cannot be begun";
 }
 
 
@@ -144,11 +150,11 @@ ngx_oscp_tls_create(ngx_conf_t *cf, const char *ca, struct ssl_ctx_st **ctx)
 }
 
 
-ngx_int_t
+const char *
 ngx_oscp_tls_start(struct ssl_ctx_st *ctx, redisContext *c, const char *name,
     struct ssl_st **ssl)
 {
-    return NGX_ERROR;
+    return "hiredis was built without TLS";
 }
 
 

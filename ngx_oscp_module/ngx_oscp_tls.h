@@ -27,9 +27,10 @@ char *ngx_oscp_tls_create(ngx_conf_t *cf, const char *ca,
 
 /*
  * Begins TLS on a connection that was just begun; the certificate must be for
- * `name`.  NGX_OK with `ssl`, which is hiredis's and goes with `c`; NGX_ERROR.
+ * `name`.  NULL with `ssl`, which is hiredis's and goes with `c`; or why not, to
+ * be read before anything else is done with `c`.
  */
-ngx_int_t ngx_oscp_tls_start(struct ssl_ctx_st *ctx, redisContext *c,
+const char *ngx_oscp_tls_start(struct ssl_ctx_st *ctx, redisContext *c,
     const char *name, struct ssl_st **ssl);
 
 /* Why a connection has ended, or NULL when that had nothing to do with TLS. */
