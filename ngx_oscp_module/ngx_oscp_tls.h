@@ -27,8 +27,8 @@ char *ngx_oscp_tls_create(ngx_conf_t *cf, const char *ca,
 
 /*
  * Begins TLS on a connection that was just begun; the certificate must be for
- * `name`.  NULL with `ssl`, which is hiredis's and goes with `c`; or why not, to
- * be read before anything else is done with `c`.
+ * `name`.  NULL with `ssl`, which is hiredis's and goes with `c`; or why not,
+ * to be read before anything else is done with `c`.
  */
 const char *ngx_oscp_tls_start(struct ssl_ctx_st *ctx, redisContext *c,
     const char *name, struct ssl_st **ssl);
