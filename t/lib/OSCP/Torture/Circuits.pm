@@ -54,7 +54,25 @@ sub _shard {
         $self->_sample($shard, $sample);
     }
     $self->_event($_) for @events;
-    $self->{final}{$_} = $self->{groups}{$_} for keys %{$self->{groups}};
+    $self->_kept($_) for sort keys %{$self->{groups}};
+    return;
+}
+
+# What is kept of the forecasts in the end is what the model keeps.
+sub _kept {
+    my ($self, $name) = @_;
+
+    for my $type (qw(CONSUMPTION FALLBACK_CONSUMPTION)) {
+        my %want = map { $_ => 1 } OSCP::Torture::Model::joined(
+            $self->{groups}{$name}{model}->spans($type));
+        my @kept = OSCP::Torture::Model::joined(
+            map { [map({ OSCP::Torture::Facts::seconds($_) } @$_[0, 1]),
+                @$_[2, 3]] } @{$self->{facts}->forecasts($name, $type)});
+        my @more = grep { !delete $want{$_} } @kept;
+        $self->{found}->(forecast => $self->{facts}{end}, "$name $type: kept"
+            . ' is ' . join(', ', @more) . ', not ' . join ', ',
+            sort keys %want) if @more || %want;
+    }
     return;
 }
 

@@ -37,6 +37,7 @@ sub gather {
     my $n = 0;
     $_->{n} = ++$n for $self->all_events;
     $self->_keep_events("$dir/events-$_", $_) for 0 .. $stage->SHARDS - 1;
+    $self->_forecasts;
     $self->_stored("$dir/stored.log");
     $self->_peer($_) for map { $_->{name} }
         @OSCP::Torture::Schedule::CONNECTIONS;
@@ -51,6 +52,22 @@ sub seconds {
     return undef unless ($text // '')
         =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)(\.\d+)?Z$/;
     return timegm($6, $5, $4, $3, $2 - 1, $1) + ($7 // 0);
+}
+
+# The timelines that are kept in the end: [start, end, watts, …] of each.
+sub _forecasts {
+    my ($self) = @_;
+
+    for my $g ($self->{stage}->groups) {
+        for my $type (qw(CONSUMPTION FALLBACK_CONSUMPTION)) {
+            my $hash = $self->{stage}->redis->hash(
+                $self->{stage}->can('key')->($g->{shard},
+                "forecast:$g->{conn}:$g->{group}:$type"));
+            $self->{forecasts}{"$g->{conn} $g->{group}"}{$type}
+                = $json->decode($hash->{blocks} // '[]');
+        }
+    }
+    return;
 }
 
 # For whoever wants to know how a violation came to be.
@@ -128,6 +145,7 @@ sub samples { return @{$_[0]{samples}[$_[1]] // []} }
 sub events { return @{$_[0]{events}[$_[1]] // []} }
 sub all_events { return map { @$_ } @{$_[0]{events}} }
 sub peer { return @{$_[0]{peers}{$_[1]}{$_[2]} // []} }
+sub forecasts { return $_[0]{forecasts}{$_[1]}{$_[2]} }
 sub entries { return $_[0]{entries}{$_[1]}{$_[2]} // {} }
 
 # 1 when a stream's id comes before another.

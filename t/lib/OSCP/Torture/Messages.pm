@@ -8,6 +8,9 @@ use warnings;
 
 use OSCP::Torture::Facts;
 use OSCP::Torture::Schedule;
+use OSCP::Torture::Stage;
+
+use constant LATE => 2;       # s, on a machine that has other work
 
 # What the rules allow to be said of a message that was answered 204 and had
 # no effect: the operator took control back meanwhile.
@@ -61,6 +64,7 @@ sub _forecast {
     $self->{found}->(twice => $effects[1]{t}, "$what had "
         . @effects . ' effects: ' . join ', ', map { $_->{id} } @effects)
         if @effects > 1;
+    $self->_late($what, $stored[0], $effects[0]) if @stored && @effects;
     # A sender that died with its answer on the way has written no answer.
     $self->{found}->(refused => $effects[0]{t}, "$what was refused ("
         . join(' ', map { $_->{status} } @{$message->{answers}})
@@ -71,6 +75,20 @@ sub _forecast {
         $self->{found}->(ignored => $e->{t}, "$what: $e->{data}{why}")
             if $e->{data}{why} !~ $IGNORED;
     }
+    return;
+}
+
+# Where all was in order a message took effect at once.
+sub _late {
+    my ($self, $what, $stored, $effect) = @_;
+    my ($conn) = split / /, $what;
+    my $shard = OSCP::Torture::Stage::shard($conn);
+
+    return if $effect->{t} < $stored->{t} + LATE || !$self->{facts}->health
+        ->healthy($shard, $stored->{begun}, $effect->{t});
+    $self->{found}->(late => $effect->{t}, sprintf '%s was answered 204 and'
+        . ' took effect %.1f s later, though all was in order', $what,
+        $effect->{t} - $stored->{t});
     return;
 }
 

@@ -192,12 +192,33 @@ sub valid_most {
     return $most;
 }
 
-# What is kept of a type, as the forecast hash shows it: [start, end, watts].
+# What is kept of a type: [start, end, watts, phase].
 sub spans {
     my ($self, $type) = @_;
     my $timeline = $self->{types}{$type} or return ();
 
-    return sort { $a->[0] <=> $b->[0] } map { @$_ } @{$timeline->{lanes}};
+    return map { my $lane = $_; map { [@$_, (qw(ALL ONE TWO THREE))[$lane]] }
+        @{$timeline->{lanes}[$lane]} } 0 .. 3;
+}
+
+# The same spans in one form, whoever wrote them: in each lane those that say
+# the same one after the other are one.
+sub joined {
+    my @spans = map { [map({ sprintf '%.3f', $_ } @$_[0 .. 2]),
+        $LANE{$_->[3]}] } @_;
+    my @joined;
+
+    for my $span (sort { $a->[3] <=> $b->[3] || $a->[0] <=> $b->[0] } @spans) {
+        my $last = $joined[-1];
+        if ($last && $last->[1] == $span->[0] && $last->[2] == $span->[2]
+            && $last->[3] == $span->[3])
+        {
+            $last->[1] = $span->[1];
+        } else {
+            push @joined, $span;
+        }
+    }
+    return map { join ' ', @$_ } @joined;
 }
 
 1;
