@@ -29,6 +29,12 @@ sub gather {
     my @seen = OSCP::Torture::Journal->entries("$dir/samples");
     push @{$self->{samples}[$_->{shard}]}, $_
         for grep { $_->{what} eq 'sample' } @seen;
+    my $last = 0;
+    for my $e (grep { $_->{what} eq 'fenced' } @seen) {
+        # It begins anew with each Redis.
+        $self->{fenced} += $e->{n} >= $last ? $e->{n} - $last : $e->{n};
+        $last = $e->{n};
+    }
     $self->{logs} = [grep { $_->{what} eq 'log' } @seen];
     $self->{health} = OSCP::Torture::Health->new(end => $self->{end},
         journal => $self->{journal}, logs => $self->{logs});
@@ -137,6 +143,7 @@ sub _peer {
     return;
 }
 
+sub fenced { return $_[0]{fenced} // 0 }
 sub health { return $_[0]{health} }
 sub stage { return $_[0]{stage} }
 sub messages { return $_[0]{messages} }

@@ -26,6 +26,7 @@ sub check {
             . ' %.1f s after all was in order', $shard, $_->[1] - $_->[0])
             for $self->{health}->orphaned($shard);
     }
+    $self->{count}{fenced} = $facts->fenced;
     return $self->{count};
 }
 

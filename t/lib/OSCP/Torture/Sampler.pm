@@ -13,7 +13,10 @@ use Time::HiRes qw(sleep time);
 use OSCP::Redis;
 use OSCP::Torture::Journal;
 
-use constant PAUSE => 0.02;     # s between looks
+use constant {
+    PAUSE => 0.02,      # s between looks
+    COUNT => 0.5,       # s between counts of what the fence refused
+};
 
 # KEYS: events, lease, in, cmd; then circuits; then connections.
 my $LOOK = <<'LUA';
@@ -58,6 +61,7 @@ sub run {
                 before => $before, %{_told($look, $got)}) if $got;
         }
         _follow($self, $_) for @{$self->{logs}};
+        _fenced($self) if $begun >= ($self->{counted} // 0) + COUNT;
         my $left = $begun + PAUSE - time;
         sleep($left > 0.005 ? $left : 0.005);
     }
@@ -87,6 +91,17 @@ sub _told {
     $told{circuits}{$_} = shift @rest for @{$look->{circuits}};
     $told{conns}{$_} = shift @rest for @{$look->{conns}};
     return \%told;
+}
+
+# How many scripts Redis has refused since it began: FENCED.
+sub _fenced {
+    my ($self) = @_;
+    my $info = eval { $self->{redis}->command('INFO', 'errorstats') } // '';
+
+    $self->{counted} = time;
+    $self->{journal}->add(what => 'fenced', n => 0 + $1)
+        if $info =~ /errorstat_FENCED:count=(\d+)/;
+    return;
 }
 
 # What the workers say of their shards, when it is seen.
