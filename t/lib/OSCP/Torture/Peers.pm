@@ -10,7 +10,8 @@ use OSCP::Torture::Facts;
 use OSCP::Torture::Schedule;
 
 use constant {
-    LATE => 0.3,            # s
+    LATE  => 0.3,           # s
+    LEASE => 5,             # s
 };
 
 sub check {
@@ -22,6 +23,7 @@ sub check {
     $self->_beats($_->{name}) for @OSCP::Torture::Schedule::CONNECTIONS;
     for my $shard (0 .. $facts->stage->SHARDS - 1) {
         $self->_leases($shard);
+        $self->_writes($shard);
         $found->(takeover => $_->[1], sprintf 'shard %d had no owner for'
             . ' %.1f s after all was in order', $shard, $_->[1] - $_->[0])
             for $self->{health}->orphaned($shard);
@@ -71,6 +73,24 @@ sub _calm {
             || ($sample->{lag} // 0) > LATE;
     }
     return 1;
+}
+
+# What a worker decided may be written while the lease of that moment lasts,
+# and no longer: later it is another's to decide.
+sub _writes {
+    my ($self, $shard) = @_;
+
+    for my $e ($self->{facts}->events($shard)) {
+        next if $e->{by} ne 'worker' || $e->{event} eq 'sample_refused';
+        my $at = OSCP::Torture::Facts::seconds($e->{at}) // next;
+        next if $e->{t} <= $at + LEASE + LATE
+            || !$self->{health}->true_clock($at - 1, $e->{t});
+        $self->{found}->(fence => $e->{t}, sprintf '%s of %s, decided at %s,'
+            . ' was written %.1f s later, behind the end of its lease',
+            $e->{event}, join(' ', grep { defined } @$e{qw(conn group)}),
+            $e->{at}, $e->{t} - $at);
+    }
+    return;
 }
 
 # Fencing tokens only grow, and each has one owner.
