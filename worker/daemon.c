@@ -20,6 +20,7 @@
 
 #define DAEMON_HOSTS      "/etc/hosts"
 #define DAEMON_STOP_MS    5000        /* then it ends all the same */
+#define DAEMON_AGAIN_MS   1000        /* without memory for a shard */
 
 
 struct worker_daemon {
@@ -32,7 +33,8 @@ struct worker_daemon {
     struct worker_shard_conf      shard_conf;
     struct worker_shard          *shards[OSCP_SHARDS_MAX];
     unsigned                      nshards;      /* alive */
-    struct event                 *timer;        /* the end of patience */
+    struct event                 *timer;        /* the end of patience; or the
+                                                   next try for a shard */
     char                          id[WORKER_IDENTITY_SIZE];
     unsigned                      stopping:1;
 };
@@ -134,6 +136,7 @@ callback_shard_closed(void *arg)
 static void
 callback_configured(void *arg)
 {
+    struct timeval                   tv;
     struct worker_daemon            *d = arg;
     const struct worker_config_set  *set = worker_config_current(d->config);
 
@@ -141,10 +144,16 @@ callback_configured(void *arg)
         return;
     }
 
+    tv = worker_clock_timeval(DAEMON_AGAIN_MS);
+
     for (unsigned i = 0; set != NULL && i < set->shards; i++) {
         if (d->shards[i] == NULL && d->options->shards[i]) {
             d->shards[i] = worker_shard_create(&d->shard_conf, i);
             d->nshards += d->shards[i] != NULL;
+
+            if (d->shards[i] == NULL) {
+                event_add(d->timer, &tv);
+            }
         }
     }
 
@@ -156,13 +165,19 @@ callback_configured(void *arg)
 }
 
 
+/* Without memory for a shard it is tried again; at the end patience ends. */
 static void
-callback_patience(evutil_socket_t fd, short what, void *arg)
+callback_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct worker_daemon  *d = arg;
 
     (void) fd;
     (void) what;
+
+    if (!d->stopping) {
+        callback_configured(d);
+        return;
+    }
 
     worker_log(WORKER_LOG_WARN, NULL, "ends without having settled");
     event_base_loopbreak(d->base);
@@ -219,7 +234,7 @@ daemon_setup(struct worker_daemon *d)
     worker_identity_make(d->id);
     oscp_key_config(key, sizeof(key), d->options->access.prefix);
 
-    d->timer = evtimer_new(d->base, callback_patience, d);
+    d->timer = evtimer_new(d->base, callback_timer, d);
     d->http = worker_http_create(d->base);
 
     if (d->timer == NULL || d->http == NULL || daemon_dns(d) == -1) {

@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include <hiredis/async.h>
-#include <hiredis/adapters/libevent.h>
 
 #include "buffer.h"
 #include "clock.h"
 #include "link.h"
+#include "socket.h"
 
 
 /* A name being resolved; outlives the connection that asked. */
@@ -353,7 +353,7 @@ link_begin(struct worker_link *link, redisAsyncContext *ac)
         return;
     }
 
-    if (redisLibeventAttach(ac, link->base) != REDIS_OK
+    if (worker_socket_attach(link->base, ac) == -1
         || redisAsyncSetConnectCallback(ac, callback_connect) != REDIS_OK
         || redisAsyncSetDisconnectCallback(ac, callback_disconnect) != REDIS_OK
         || (link->use->login && link_login(link) == -1))
