@@ -42,6 +42,9 @@ usage: ./build.sh COMMAND
   fail [PART]     every single allocation of the worker's start, of a message
                   that is applied or delivered, and of nginx taking one
                   fails in turn (t/fail.t has some of them); takes minutes
+  soak [SECONDS]  memory and descriptors of nginx, the workers and Redis under
+                  load, reloads, cut connections and take-overs, as a table;
+                  exit 1 when something grows; 600 seconds by default
   fuzz [SECONDS]  libFuzzer over the readers of what comes from outside, 60
                   seconds in all; 0: each target once over its seeds
   lint            sizes, names, dependencies, layout
@@ -389,6 +392,15 @@ run_fail() {
     OSCP_FAIL=${1:-all} OSCP_BUILD=$BUILD exec prove -v -It/lib t/fail.t
 }
 
+# soak [SECONDS]: from 60 on memory is judged as well.
+run_soak() {
+    [[ ${1:-600} =~ ^[0-9]+$ ]] || die "soak: not a number of seconds: $1"
+    deps run
+    build
+    cd "$ROOT"
+    OSCP_SOAK=${1:-600} OSCP_BUILD=$BUILD exec prove -v -It/lib t/soak.t
+}
+
 run_bench() {
     deps run
     build
@@ -435,6 +447,7 @@ main() {
     bench) run_bench "$@" ;;
     torture) run_torture "$@" ;;
     fail) run_fail "$@" ;;
+    soak) run_soak "$@" ;;
     fuzz) run_fuzz "$@" ;;
     lint) run_lint "$@" ;;
     install) install_all ;;
