@@ -18,6 +18,7 @@ TEST_PACKAGES="redis-server redis-tools perl curl openssl procps wrk
     universal-ctags binutils patch git ca-certificates systemd
     libmojolicious-perl libio-socket-ssl-perl libjson-xs-perl"
 FUZZ_PACKAGES="clang libclang-rt-dev"
+VALGRIND_PACKAGES="valgrind libpcre2-dev zlib1g-dev"
 
 usage() {
     cat <<'USAGE'
@@ -45,6 +46,10 @@ usage: ./build.sh COMMAND
   soak [SECONDS]  memory and descriptors of nginx, the workers and Redis under
                   load, reloads, cut connections and take-overs, as a table;
                   exit 1 when something grows; 600 seconds by default
+  valgrind [--debug-palloc] [FILE...]
+                  unit tests, and tests that run nginx and the worker, under
+                  memcheck; --debug-palloc: with an nginx whose pools do not
+                  hide overruns, of the distribution's source or NGINX_SRC=
   fuzz [SECONDS]  libFuzzer over the readers of what comes from outside, 60
                   seconds in all; 0: each target once over its seeds
   lint            sizes, names, dependencies, layout
@@ -106,6 +111,7 @@ deps() {
     case ${1:-} in
     build) ;;
     fuzz) packages+=" $FUZZ_PACKAGES" ;;
+    valgrind) packages+=" $TEST_PACKAGES $VALGRIND_PACKAGES" ;;
     run) packages+=" $TEST_PACKAGES" ;;
     *) packages+=" $TEST_PACKAGES $FUZZ_PACKAGES" ;;
     esac
@@ -401,6 +407,94 @@ run_soak() {
     OSCP_SOAK=${1:-600} OSCP_BUILD=$BUILD exec prove -v -It/lib t/soak.t
 }
 
+# The distribution's own source of nginx, from the mirror that this machine
+# already uses, through a source list of our own; NGINX_SRC= spares that.
+fetch_nginx_source() {
+    local dir=$1 mirror suite
+    local -a apt
+
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' \
+        'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+    [ -n "$mirror" ] || die "no Debian mirror is configured on this machine"
+    # shellcheck disable=SC1091
+    suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    say "fetching the source of nginx"
+    rm -rf "$dir"
+    mkdir -p "$dir/lists/partial"
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+        "$mirror $suite main" >"$dir/sources.list"
+    apt=(apt-get -q -o "Dir::Etc::sourcelist=$dir/sources.list"
+        -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$dir/lists"
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+        -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false
+        -o APT::Sandbox::User=root)
+    (
+        cd "$dir"
+        quietly as_root "${apt[@]}" update
+        quietly as_root "${apt[@]}" source --download-only nginx
+        mkdir source
+        tar -xf nginx_*.orig.tar.gz -C source --strip-components=1
+    )
+}
+
+# An nginx with NGX_DEBUG_PALLOC, where each piece of a pool is an allocation of
+# its own that valgrind can see the ends of; and the module for it.
+build_palloc() {
+    local build=$BUILD/palloc src=${NGINX_SRC:-}
+    local cc='-O1 -g -DNGX_DEBUG_PALLOC=1 -Wno-error'
+
+    if [ -z "$src" ]; then
+        src=$build/fetched/source
+        [ -x "$src/configure" ] || fetch_nginx_source "$build/fetched"
+    fi
+    if [ ! -x "$build/nginx-debug" ]; then
+        (
+            cd "$src"
+            quietly ./configure --with-compat --with-debug --with-threads \
+                --with-http_ssl_module --with-http_v2_module \
+                --builddir="$build/whole" --with-cc-opt="$cc"
+            quietly make -j"$JOBS" -f "$build/whole/Makefile" binary
+        )
+        cp "$build/whole/nginx" "$build/nginx-debug"
+    fi
+    NGINX_SRC=$src build_module "$build" "$cc -fPIC" '-fPIC'
+    cp "$BUILD/oscp-worker" "$BUILD/oscpctl" "$build/"
+}
+
+VALGRIND_TESTS="t/module_publish.t t/module_redis.t t/scenario_forecast.t
+    t/scenario_handshake.t t/scenario_incidents.t t/scenario_https.t
+    t/worker_lifecycle.t t/worker_segments.t t/worker_config.t
+    t/worker_metering.t t/worker_outbox.t"
+
+# Those unit tests that count what they do in millions are left to the
+# sanitizers.
+run_valgrind() {
+    local palloc='' unit tree=$BUILD
+
+    if [ "${1:-}" = --debug-palloc ]; then
+        palloc=1
+        shift
+    fi
+    deps valgrind
+    build --unit
+    cd "$ROOT"
+    export OSCP_VALGRIND=$ROOT/t/valgrind.supp OSCP_TEST_SLOW=10
+    if [ -n "$palloc" ]; then
+        build_palloc
+        tree=$BUILD/palloc
+        export NGINX=$tree/nginx-debug
+    elif [ $# -eq 0 ]; then
+        for unit in $(units "$BUILD" | grep -Ev '/(year|.*_random|.*_differential)$'); do
+            say "valgrind $(basename "$unit")"
+            quietly valgrind -q --error-exitcode=99 --leak-check=full \
+                --errors-for-leak-kinds=definite \
+                --suppressions="$OSCP_VALGRIND" "$unit"
+        done
+    fi
+    [ $# -gt 0 ] || set -- $VALGRIND_TESTS
+    OSCP_BUILD=$tree prove -It/lib "$@"
+}
+
 run_bench() {
     deps run
     build
@@ -448,6 +542,7 @@ main() {
     torture) run_torture "$@" ;;
     fail) run_fail "$@" ;;
     soak) run_soak "$@" ;;
+    valgrind) run_valgrind "$@" ;;
     fuzz) run_fuzz "$@" ;;
     lint) run_lint "$@" ;;
     install) install_all ;;

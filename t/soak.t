@@ -65,19 +65,21 @@ sub start_load {
         HTTP::Tiny->new(timeout => 20, keep_alive => 0));
     while ($on) {
         my $now = int(time * 1000);
-        # The second group's forecasts leave gaps: incidents come and go.
-        my ($group, $last, $ms) = $n % 20 == 1 ? (2, 0, 300)
+        # The second group's forecasts leave gaps: incidents come and go.  The
+        # others' begin with a minute: what is past is kept for an hour.
+        my ($group, $last, $ms) = $n % 50 == 1 ? (2, 0, 300)
             : ($n % 2 ? 1 : 3, 3, 60000);
+        my $start = $ms == 300 ? $now - 300 : $now - $now % 60000;
         $post->($http[$n % 2],
             '/oscp/fp/2.0/update_group_capacity_forecast',
             { group_id => "DEPOT0$group", type => 'CONSUMPTION',
             forecasted_blocks => [map { { capacity => 50 + $_ + $n % 50,
-            phase => 'ALL', unit => 'KW', start_time => utc($now
-            + ($_ - 1) * $ms), end_time => utc($now + $_ * $ms + $ms) } }
+            phase => 'ALL', unit => 'KW', start_time => utc($start
+            + $_ * $ms), end_time => utc($start + $_ * $ms + 2 * $ms) } }
             0 .. $last] });
         $post->($http[0], '/meter', [map { { group => "DEPOT0$_",
             asset => "CH$_", at => utc($now), power_w => 11000,
-            energy_import_wh => 1000 + $n } } 1, 3]) if $n % 10 == 0;
+            energy_import_wh => 1000 + $n } } 1, 3]) if $n % 4 == 0;
         $n++;
     }
     my $all = join ', ', map { "$_: $status{$_}" } sort keys %status;
@@ -249,8 +251,10 @@ cmp_ok($redis->command('XLEN', $stack->key($_)), '<', 200,
     "$_ is kept short") for qw(in cmd meter out);
 
 # What stands in an archive, by kind of event.
-my %events;
+my (%events, %skipped);
 for my $event ($redis->stream($stack->key('events'))) {
+    $skipped{$1}++ if $event->{event} eq 'window_skipped'
+        && $event->{data} =~ /"why":"([^"]*)/;
     my $e = $events{$event->{event}} //= [0, 0];
     $e->[0]++;
     $e->[1] += length join '', %$event;
@@ -261,6 +265,7 @@ note(sprintf "%6d events, %d bytes each in Redis\n", $written,
     / $written);
 note(map { sprintf "%6d %s of %d bytes\n", $events{$_}[0], $_,
     $events{$_}[1] / $events{$_}[0] } sort keys %events);
+note(map { "window_skipped: $_: $skipped{$_}\n" } sort keys %skipped);
 ok(exists $events{$_}, "there was: $_")
     for qw(forecast envelope command window delivered state);
 

@@ -21,7 +21,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use OSCP::CP;
-use OSCP::Process qw(show_logs wait_for);
+use OSCP::Process qw(found show_logs wait_for);
 use OSCP::Redis;
 use OSCP::Worker;
 
@@ -311,6 +311,7 @@ sub finish {
         push @bad, grep { /Sanitizer|runtime error:| error: /
             && !($o{allow} && /$o{allow}/) } <$fh>;
     }
+    push @bad, found($self->{dir});
     ok(!@bad, 'no error and no sanitizer report') or diag(join '', @bad);
     $self->{finished} = 1;
     return;

@@ -19,7 +19,7 @@ use JSON::PP qw(decode_json);
 use Test::More;
 
 use OSCP::Nginx;
-use OSCP::Process qw(sanitized slow wait_for);
+use OSCP::Process qw(found sanitized slow wait_for);
 use OSCP::Redis;
 
 use constant {
@@ -249,6 +249,7 @@ sub finish {
     my @bad = grep { /\[(?:alert|emerg|crit)\]|Sanitizer|runtime error:/ }
         split /\n/, $text;
     @bad = grep { !/$allowed/ } @bad if $allowed;
+    push @bad, found($self->dir);
     is(scalar @bad, 0, 'no alert in the log') or diag(join "\n", @bad);
     my @secrets = (TOKEN, APIKEY);
     ok(!(grep { index($text, $_) >= 0 } @secrets), 'no secret in the log');

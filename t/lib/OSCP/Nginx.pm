@@ -7,7 +7,7 @@ use warnings;
 
 use IO::Socket::INET;
 
-use OSCP::Process qw(sanitized slow wait_for);
+use OSCP::Process qw(memcheck sanitized slow wait_for);
 
 use constant PORT_TRIES => 10;
 
@@ -122,8 +122,8 @@ sub _spawn {
         $env{UBSAN_OPTIONS} = 'print_stacktrace=1';
     }
     $self->{process} = OSCP::Process->start(name => 'nginx', env => \%env,
-        log => "$dir/nginx.out", argv => [$binary, '-p', $dir, '-e',
-            $self->error_log, '-c', "$dir/nginx.conf"]);
+        log => "$dir/nginx.out", argv => [memcheck($dir, $binary, '-p', $dir, '-e',
+            $self->error_log, '-c', "$dir/nginx.conf")]);
     return;
 }
 

@@ -10,7 +10,7 @@ use Exporter qw(import);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(wait_for show_logs slow sanitized);
+our @EXPORT_OK = qw(wait_for show_logs slow sanitized memcheck found);
 
 use constant SHOWN => 40;       # lines of each log that a failure shows
 use constant PAUSE_MAX => 0.04; # seconds between two looks at a state
@@ -63,6 +63,27 @@ sub sanitized {
     open my $fh, '<:raw', $file or return 0;
     local $/;
     return <$fh> =~ /__asan_init/ ? 1 : 0;
+}
+
+# A program's words, in valgrind's hands where OSCP_VALGRIND names its
+# suppressions; what it finds goes to a file of its own in `dir`.
+sub memcheck {
+    my ($dir, @words) = @_;
+    my $suppressions = $ENV{OSCP_VALGRIND} // return @words;
+
+    return (qw(valgrind -q --error-exitcode=99 --leak-check=full
+        --errors-for-leak-kinds=definite --num-callers=25
+        --child-silent-after-fork=no --keep-debuginfo=yes
+        --show-leak-kinds=definite), "--suppressions=$suppressions",
+        "--log-file=$dir/memcheck.%p.vg", @words);
+}
+
+# What valgrind has found there.
+sub found {
+    my ($dir) = @_;
+
+    return map { open(my $fh, '<', $_) or die "$_: $!"; readline $fh }
+        glob "$dir/*.vg";
 }
 
 # start(name =>, argv => [], log => FILE, env => {}): standard output and

@@ -22,7 +22,7 @@ use Test::More;
 
 use OSCP::CP;
 use OSCP::Nginx;
-use OSCP::Process qw(show_logs slow wait_for);
+use OSCP::Process qw(found show_logs slow wait_for);
 use OSCP::Redis;
 use OSCP::Worker;
 
@@ -295,7 +295,7 @@ sub _bad_lines {
             /\[(?:alert|emerg)\]|Sanitizer|runtime error:/
         } <$fh>;
     }
-    return @bad;
+    return (@bad, found($self->{dir}));
 }
 
 END {

@@ -5,7 +5,7 @@ package OSCP::Worker;
 use strict;
 use warnings;
 
-use OSCP::Process qw(sanitized wait_for);
+use OSCP::Process qw(memcheck sanitized wait_for);
 
 # new(dir =>, build =>, redis => ADDRESS, name => 'worker', arguments => [],
 #     program => 'oscp-worker')
@@ -27,8 +27,8 @@ sub start {
     }
     $self->{process} = OSCP::Process->start(name => $self->{name},
         env => \%env, log => "$self->{dir}/$self->{name}.log",
-        argv => [$binary, '--redis', $self->{redis},
-            @{$self->{arguments}}]);
+        argv => [memcheck($self->{dir}, $binary, '--redis', $self->{redis},
+            @{$self->{arguments}})]);
     return $self;
 }
 
