@@ -181,19 +181,41 @@ register_of(const oscp_sample_t *s, meter_register_t which)
 }
 
 
+/* The first sample from the `i`th on that tells the register; `n`: none. */
+static size_t
+next_with(const oscp_meter_t *m, meter_register_t which, size_t i)
+{
+    while (i < m->n && which == REGISTER_EXPORT && !m->samples[i].has_export) {
+        i++;
+    }
+
+    return i;
+}
+
+
+/* One more than the index of the last one before the `n`th; 0: none. */
+static size_t
+last_with(const oscp_meter_t *m, meter_register_t which, size_t n)
+{
+    while (n > 0 && which == REGISTER_EXPORT && !m->samples[n - 1].has_export) {
+        n--;
+    }
+
+    return n;
+}
+
+
 /* What the pair adds from its first sample on until `at_ms` inside it. */
 static int64_t
-progress(const oscp_sample_t *pair, meter_register_t which, oscp_ms_t at_ms)
+progress(const oscp_sample_t *first, const oscp_sample_t *second,
+    meter_register_t which, oscp_ms_t at_ms)
 {
-    int64_t  a = register_of(&pair[0], which), b = register_of(&pair[1], which);
+    int64_t  a = register_of(first, which), b = register_of(second, which);
     int64_t  delta = b >= a ? b - a : b;
-    int64_t  span = pair[1].at_ms - pair[0].at_ms, part;
+    int64_t  span = second->at_ms - first->at_ms, part;
 
-    part = at_ms - pair[0].at_ms;
-    if (part <= 0
-        || (which == REGISTER_EXPORT
-            && (!pair[0].has_export || !pair[1].has_export)))
-    {
+    part = at_ms - first->at_ms;
+    if (part <= 0) {
         return 0;
     }
     if (part >= span) {
@@ -205,21 +227,27 @@ progress(const oscp_sample_t *pair, meter_register_t which, oscp_ms_t at_ms)
 }
 
 
-/* Energy in [start, end) over the pairs [first, last) of samples. */
+/* Energy in [start, end) over the pairs of samples that tell the register. */
 static int64_t
 energy(const oscp_meter_t *m, meter_register_t which, oscp_ms_t start_ms,
     oscp_ms_t end_ms)
 {
-    size_t   i;
-    int64_t  sum = 0;
+    size_t                i, next;
+    int64_t               sum = 0;
+    const oscp_sample_t  *a, *b;
 
-    i = meter_upto(m, start_ms);
-    for (i = i ? i - 1 : 0; i + 1 < m->n; i++) {
-        if (m->samples[i].at_ms >= end_ms) {
+    i = last_with(m, which, meter_upto(m, start_ms));
+    i = next_with(m, which, i > 0 ? i - 1 : 0);
+
+    for ( /* void */ ; i < m->n && m->samples[i].at_ms < end_ms; i = next) {
+        next = next_with(m, which, i + 1);
+        if (next == m->n) {
             break;
         }
-        sum += progress(m->samples + i, which, end_ms)
-               - progress(m->samples + i, which, start_ms);
+
+        a = &m->samples[i];
+        b = &m->samples[next];
+        sum += progress(a, b, which, end_ms) - progress(a, b, which, start_ms);
     }
 
     return sum;
@@ -231,9 +259,11 @@ energy(const oscp_meter_t *m, meter_register_t which, oscp_ms_t start_ms,
  * missing; -1: the neighbours lie too far apart, or there is none before.
  */
 static int
-known_at(const oscp_meter_t *m, oscp_ms_t at_ms, int64_t window_ms)
+known_at(const oscp_meter_t *m, meter_register_t which, oscp_ms_t at_ms,
+    int64_t window_ms)
 {
-    size_t  n = meter_upto(m, at_ms);
+    size_t  upto = meter_upto(m, at_ms);
+    size_t  n = last_with(m, which, upto), next;
 
     if (n == 0) {
         return -1;
@@ -243,32 +273,35 @@ known_at(const oscp_meter_t *m, oscp_ms_t at_ms, int64_t window_ms)
         return 1;
     }
 
-    if (n == m->n) {
+    next = next_with(m, which, upto);
+    if (next == m->n) {
         return at_ms - m->samples[n - 1].at_ms > window_ms ? -1 : 0;
     }
 
-    return m->samples[n].at_ms - m->samples[n - 1].at_ms <= window_ms ? 1 : -1;
+    return m->samples[next].at_ms - m->samples[n - 1].at_ms <= window_ms ? 1
+                                                                         : -1;
 }
 
 
-/* The register at `at_ms`, which lies at or behind the first sample. */
+/* The register at `at_ms`, which lies at or behind one that tells it. */
 static int64_t
 register_at(const oscp_meter_t *m, meter_register_t which, oscp_ms_t at_ms)
 {
-    size_t                n = meter_upto(m, at_ms);
-    const oscp_sample_t  *pair = m->samples + n - 1;
+    size_t                upto = meter_upto(m, at_ms), next;
+    const oscp_sample_t  *a, *b;
 
-    if (pair[0].at_ms == at_ms || n == m->n
-        || (which == REGISTER_EXPORT && !pair[1].has_export))
-    {
-        return register_of(&pair[0], which);
+    a = &m->samples[last_with(m, which, upto) - 1];
+    next = next_with(m, which, upto);
+
+    if (a->at_ms == at_ms || next == m->n) {
+        return register_of(a, which);
     }
 
-    if (register_of(&pair[1], which) < register_of(&pair[0], which)) {
-        return progress(pair, which, at_ms);
-    }
+    b = &m->samples[next];
 
-    return register_of(&pair[0], which) + progress(pair, which, at_ms);
+    return (register_of(b, which) < register_of(a, which)
+            ? 0 : register_of(a, which))
+           + progress(a, b, which, at_ms);
 }
 
 
@@ -315,14 +348,74 @@ is_absent(const oscp_meter_t *m, const oscp_window_t *w)
 static void
 read_absent(const oscp_meter_t *m, oscp_ms_t end_ms, oscp_reading_t *r)
 {
-    size_t  n = meter_upto(m, end_ms);
+    size_t  n = meter_upto(m, end_ms), told = last_with(m, REGISTER_EXPORT, n);
 
     if (n > 0) {
         r->has_register = 1;
         r->register_mwh = m->samples[n - 1].import_mwh;
-        r->has_export = m->samples[n - 1].has_export;
-        r->export_register_mwh = m->samples[n - 1].export_mwh;
     }
+
+    if (told > 0) {
+        r->has_export = 1;
+        r->export_register_mwh = m->samples[told - 1].export_mwh;
+    }
+}
+
+
+/*
+ * What the asset says of one register between `from_ms` and the window's end:
+ * WAITING, COMPLETE or MISSING.
+ */
+static oscp_reading_state_t
+read_state(const oscp_meter_t *m, meter_register_t which, oscp_ms_t from_ms,
+    const oscp_window_t *w, oscp_ms_t now_ms)
+{
+    int  late = now_ms >= w->end_ms + w->length_ms + w->grace_ms;
+    int  at_start = known_at(m, which, from_ms, w->length_ms);
+    int  at_end = known_at(m, which, w->end_ms, w->length_ms);
+
+    if (at_start > 0 && at_end > 0) {
+        return OSCP_READING_COMPLETE;
+    }
+
+    return at_start < 0 || at_end < 0 || late ? OSCP_READING_MISSING
+                                              : OSCP_READING_WAITING;
+}
+
+
+/*
+ * The export register, where the asset tells one in reach of the window; where
+ * it told none before, counting begins with the first.
+ */
+static oscp_reading_state_t
+read_export(const oscp_meter_t *m, oscp_ms_t from_ms, const oscp_window_t *w,
+    oscp_ms_t now_ms, oscp_reading_t *r)
+{
+    size_t                first, last;
+    oscp_ms_t             reach_ms = w->start_ms - w->length_ms;
+    oscp_reading_state_t  state;
+
+    last = last_with(m, REGISTER_EXPORT, meter_upto(m, w->end_ms));
+
+    if (last == 0 || m->samples[last - 1].at_ms < reach_ms) {
+        return OSCP_READING_COMPLETE;
+    }
+
+    first = last_with(m, REGISTER_EXPORT, meter_upto(m, from_ms));
+
+    if (first == 0 || m->samples[first - 1].at_ms < reach_ms) {
+        from_ms = m->samples[next_with(m, REGISTER_EXPORT, first)].at_ms;
+    }
+
+    state = read_state(m, REGISTER_EXPORT, from_ms, w, now_ms);
+
+    if (state == OSCP_READING_COMPLETE) {
+        r->has_export = 1;
+        r->export_mwh = energy(m, REGISTER_EXPORT, from_ms, w->end_ms);
+        r->export_register_mwh = register_at(m, REGISTER_EXPORT, w->end_ms);
+    }
+
+    return state;
 }
 
 
@@ -330,8 +423,8 @@ void
 oscp_meter_read(const oscp_meter_t *m, const oscp_window_t *w,
     oscp_ms_t now_ms, oscp_reading_t *r)
 {
-    int        at_start, at_end, late;
-    oscp_ms_t  from_ms = w->start_ms;
+    oscp_ms_t             from_ms = w->start_ms;
+    oscp_reading_state_t  exported;
 
     memset(r, 0, sizeof(*r));
 
@@ -340,34 +433,28 @@ oscp_meter_read(const oscp_meter_t *m, const oscp_window_t *w,
         return;
     }
 
-    late = now_ms >= w->end_ms + w->length_ms + w->grace_ms;
-
     if (m->first_ms > w->start_ms && m->first_ms < w->end_ms) {
         r->joined = 1;
         from_ms = m->first_ms;
     }
 
-    at_start = known_at(m, from_ms, w->length_ms);
-    at_end = known_at(m, w->end_ms, w->length_ms);
+    r->state = read_state(m, REGISTER_IMPORT, from_ms, w, now_ms);
+    exported = read_export(m, from_ms, w, now_ms, r);
 
-    if (at_start < 0 || at_end < 0 || (late && (!at_start || !at_end))) {
-        r->state = OSCP_READING_MISSING;
-        return;
-    }
-    if (!at_start || !at_end) {
-        r->state = OSCP_READING_WAITING;
-        return;
+    /* MISSING is more than WAITING: it will not come any more */
+    if (r->state == OSCP_READING_COMPLETE
+        || exported == OSCP_READING_MISSING)
+    {
+        r->state = exported;
     }
 
-    r->state = OSCP_READING_COMPLETE;
+    if (r->state != OSCP_READING_COMPLETE) {
+        return;
+    }
+
     r->has_register = 1;
     r->import_mwh = energy(m, REGISTER_IMPORT, from_ms, w->end_ms);
     r->register_mwh = register_at(m, REGISTER_IMPORT, w->end_ms);
-    r->has_export = m->samples[meter_upto(m, w->end_ms) - 1].has_export;
-    if (r->has_export) {
-        r->export_mwh = energy(m, REGISTER_EXPORT, from_ms, w->end_ms);
-        r->export_register_mwh = register_at(m, REGISTER_EXPORT, w->end_ms);
-    }
     read_power(m, w->end_ms, w->length_ms, r);
 }
 
@@ -381,26 +468,46 @@ oscp_meter_next(const oscp_meter_t *m, oscp_ms_t at_ms)
 }
 
 
+/* The sample by which a register at `end_ms` was interpolated; or NONE. */
+static oscp_ms_t
+firm_at(const oscp_meter_t *m, meter_register_t which, oscp_ms_t end_ms,
+    int64_t length_ms)
+{
+    size_t  upto = meter_upto(m, end_ms);
+    size_t  next = next_with(m, which, upto), last = last_with(m, which, upto);
+
+    return next < m->n && known_at(m, which, end_ms, length_ms) == 1
+           && m->samples[last - 1].at_ms != end_ms ? m->samples[next].at_ms
+                                                   : OSCP_TIME_NONE;
+}
+
+
 void
 oscp_meter_firm(oscp_meter_t *m, oscp_ms_t end_ms, int64_t length_ms)
 {
-    size_t  n = meter_upto(m, end_ms);
+    oscp_ms_t  exported;
 
-    m->firm_ms = OSCP_TIME_NONE;
+    m->firm_ms = firm_at(m, REGISTER_IMPORT, end_ms, length_ms);
+    exported = firm_at(m, REGISTER_EXPORT, end_ms, length_ms);
 
-    if (n < m->n && known_at(m, end_ms, length_ms) == 1
-        && m->samples[n - 1].at_ms != end_ms)
+    if (exported != OSCP_TIME_NONE
+        && (m->firm_ms == OSCP_TIME_NONE || exported > m->firm_ms))
     {
-        m->firm_ms = m->samples[n].at_ms;
+        m->firm_ms = exported;
     }
 }
 
 
 size_t
-oscp_meter_settle(oscp_meter_t *m, oscp_ms_t end_ms,
+oscp_meter_settle(oscp_meter_t *m, oscp_ms_t end_ms, int64_t length_ms,
     void (*dropped)(void *arg, const char *entry), void *arg)
 {
     size_t  i, n = meter_upto(m, end_ms);
+    size_t  told = last_with(m, REGISTER_EXPORT, n);
+
+    if (told > 0 && end_ms - m->samples[told - 1].at_ms <= length_ms) {
+        n = told;
+    }
 
     if (n < 2) {
         return 0;

@@ -118,8 +118,12 @@ typedef struct {
  * zero.  `now_ms` tells WAITING from MISSING: a neighbour behind the end can
  * still come until end + length + grace.  An asset is ABSENT when it has no
  * sample inside, and its last one before lies more than `length_ms` before the
- * start; whether it comes back later does not matter.  What was exported
- * between two samples is known only when both have that register.
+ * start; whether it comes back later does not matter.
+ *
+ * The export register is read in the same way from those samples that tell it:
+ * one that does not is no reading of it.  An asset that stops telling it is
+ * MISSING until its last such sample lies more than `length_ms` before the
+ * start; one that begins to is counted from there.
  */
 void oscp_meter_read(const oscp_meter_t *m, const oscp_window_t *w,
     oscp_ms_t now_ms, oscp_reading_t *r);
@@ -135,11 +139,12 @@ oscp_ms_t oscp_meter_next(const oscp_meter_t *m, oscp_ms_t at_ms);
 void oscp_meter_firm(oscp_meter_t *m, oscp_ms_t end_ms, int64_t length_ms);
 
 /*
- * Drops the samples that no window after `end_ms` needs: all but the last one
- * at or before it.  Gives each one's entry to `dropped` (may be NULL).  Returns
- * how many.
+ * Drops the samples that no window after `end_ms` needs: those before the last
+ * one at or before it, and before the last that tells the export register, when
+ * that lies in reach.  Gives each one's entry to `dropped` (may be NULL).
+ * Returns how many.
  */
-size_t oscp_meter_settle(oscp_meter_t *m, oscp_ms_t end_ms,
+size_t oscp_meter_settle(oscp_meter_t *m, oscp_ms_t end_ms, int64_t length_ms,
     void (*dropped)(void *arg, const char *entry), void *arg);
 
 /* The start of the window (UTC-aligned, of window_ms) that `at_ms` lies in. */

@@ -77,12 +77,14 @@ sub plant {
     my $at = $from + int rand 300;
 
     while ($at < $until) {
-        my %s = (at => $at, import => $import, $export ? (export => $out) : (),
+        my %s = (at => $at, import => $import,
+            $export && rand() < 0.9 ? (export => $out) : (),
             rand() < 0.97 ? (power => int(rand 22000) / 2) : ());
         $meter{$group}->add($asset, %s);
         my %sent = (group => $group, asset => $asset, at => utc($at),
             energy_import_wh => $import / 1000,
-            $export ? (energy_export_wh => sprintf '%.3f', $out / 1000) : (),
+            defined $s{export} ? (energy_export_wh => sprintf '%.3f',
+                $out / 1000) : (),
             defined $s{power} ? (power_w => $s{power}) : ());
         # Some come out of order, some twice, some again and say otherwise.
         my $when = $at + (rand() < 0.1 ? int rand 700 : 0);

@@ -82,7 +82,8 @@ window_end(struct worker_metering *m, oscp_ms_t until_ms)
     worker_record_set(&m->state, WINDOW_METERED_ENTRY, m->held);
 
     for (size_t i = 0; i < m->n; i++) {
-        oscp_meter_settle(&m->assets[i]->meter, until_ms, callback_dropped, m);
+        oscp_meter_settle(&m->assets[i]->meter, until_ms, m->link->window_ms,
+                          callback_dropped, m);
         oscp_meter_firm(&m->assets[i]->meter, until_ms, m->link->window_ms);
     }
 

@@ -196,7 +196,7 @@ firm(void)
     is_int(add_closed(&m, 18 * MINUTE, QUARTER), OSCP_METER_ADDED,
            "nothing was interpolated where a sample lies at the end");
 
-    oscp_meter_settle(&m, 20 * MINUTE, NULL, NULL);
+    oscp_meter_settle(&m, 20 * MINUTE, QUARTER, NULL, NULL);
     oscp_meter_firm(&m, 30 * MINUTE, QUARTER);
     is_int(add_closed(&m, 31 * MINUTE, 30 * MINUTE), OSCP_METER_ADDED,
            "nor where there was none behind");
@@ -217,6 +217,7 @@ add_export(oscp_meter_t *m, oscp_ms_t at_ms, int64_t export_mwh)
 }
 
 
+/* A sample that tells no export register is no reading of it. */
 static void
 exports(void)
 {
@@ -227,18 +228,60 @@ exports(void)
     add_export(&m, 0, 5000);
     add_export(&m, 5 * MINUTE, 5100);
     add_export(&m, 10 * MINUTE, -1);
-    add_export(&m, 12 * MINUTE, 5400);
+    add_export(&m, 14 * MINUTE, 5400);
+    add_export(&m, 15 * MINUTE + 1, -1);
     add_export(&m, 16 * MINUTE, 5800);
     r = window(&m, 0, LONG_AFTER);
-    ok(r.has_export && r.export_mwh == 100 + 300, "what was exported around a "
-       "sample that does not say is not invented");
-    is_int(r.export_register_mwh, 5700, "the register at the end");
+    ok(r.has_export && r.export_mwh == 600, "what was exported around samples "
+       "that do not say is not lost");
+    is_int(r.export_register_mwh, 5600, "the register at the end");
+    oscp_meter_firm(&m, QUARTER, QUARTER);
+    is_int(add_closed(&m, 15 * MINUTE + 2, QUARTER), OSCP_METER_LATE,
+           "what it was interpolated by stands");
+    is_int(oscp_meter_settle(&m, QUARTER, QUARTER, NULL, NULL), 3,
+           "and is kept");
 
-    add_export(&m, 28 * MINUTE, -1);
-    add_export(&m, 31 * MINUTE, -1);
+    add_export(&m, 29 * MINUTE, 6100);
+    add_export(&m, 30 * MINUTE, -1);
+    is_int(window(&m, QUARTER, 30 * MINUTE).state, OSCP_READING_WAITING,
+           "the one behind the end is waited for");
+    add_export(&m, 31 * MINUTE, 6300);
+    r = window(&m, QUARTER, 30 * MINUTE);
+    ok(r.has_export && r.export_mwh == 6200 - 5600, "windows add up");
+    is_int(oscp_meter_settle(&m, 30 * MINUTE, QUARTER, NULL, NULL), 3,
+           "the last that tells it is kept beyond one that does not");
+    is_int(window(&m, 30 * MINUTE, 30 * MINUTE).state, OSCP_READING_WAITING,
+           "for the next window's beginning");
+    oscp_meter_clear(&m, &oscp_alloc_libc);
+}
+
+
+/* One that has an export register, and then has none. */
+static void
+export_ends(void)
+{
+    int             i;
+    oscp_meter_t    m;
+    oscp_reading_t  r;
+
+    oscp_meter_init(&m);
+    for (i = 0; i <= 15; i++) {
+        add_export(&m, 5 * i * MINUTE, i < 4 || i > 10 ? -1 : 100 * i);
+    }
+
+    ok(!window(&m, 0, LONG_AFTER).has_export, "none yet");
     r = window(&m, QUARTER, LONG_AFTER);
-    ok(r.state == OSCP_READING_COMPLETE && !r.has_export,
-       "no export register at the end: none is told");
+    ok(r.has_export && r.export_mwh == 200, "counted from its first reading");
+    is_int(window(&m, 45 * MINUTE, LONG_AFTER).state, OSCP_READING_MISSING,
+           "nobody knows what was exported since its last one");
+    r = window(&m, 60 * MINUTE, LONG_AFTER);
+    is_int(r.state, OSCP_READING_MISSING, "while that is in reach");
+    add_export(&m, 90 * MINUTE, -1);
+    add_export(&m, 81 * MINUTE, -1);
+    r = window(&m, 75 * MINUTE, LONG_AFTER);
+    ok(r.state == OSCP_READING_COMPLETE && !r.has_export, "then it has none");
+    is_int(oscp_meter_settle(&m, 75 * MINUTE, QUARTER, NULL, NULL), 15,
+           "and nothing is kept for it");
     oscp_meter_clear(&m, &oscp_alloc_libc);
 }
 
@@ -302,7 +345,7 @@ year(void)
         sum += r.import_mwh;
         last = r.register_mwh;
         start_ms += QUARTER;
-        oscp_meter_settle(&m, start_ms, count_dropped, &dropped);
+        oscp_meter_settle(&m, start_ms, QUARTER, count_dropped, &dropped);
     }
 
     is_int(sum, last - first, "35,040 windows add up (seed 11)");
@@ -322,6 +365,7 @@ main(void)
     comes_and_goes();
     firm();
     exports();
+    export_ends();
     firm();
     reset();
     year();

@@ -379,7 +379,8 @@ year(void)
             }
             oscp_meter_read(&plants[i].meter, &w, w.end_ms,
                             &assets[i].reading);
-            oscp_meter_settle(&plants[i].meter, w.end_ms, NULL, NULL);
+            oscp_meter_settle(&plants[i].meter, w.end_ms, w.length_ms, NULL,
+                              NULL);
         }
 
         report.start_ms = w.start_ms;

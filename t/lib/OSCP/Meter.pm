@@ -55,7 +55,6 @@ sub _counted {
     for my $i (0 .. $#$list - 1) {
         my ($x, $y) = @$list[$i, $i + 1];
         last if $x->{at} >= $at;
-        next unless defined $x->{$what} && defined $y->{$what};
         my $more = $y->{$what} >= $x->{$what} ? $y->{$what} - $x->{$what}
             : $y->{$what};
         my $span = $y->{at} - $x->{at};
@@ -64,6 +63,23 @@ sub _counted {
         $sum += ($more * $part + $span / 2) / $span;
     }
     return $sum;
+}
+
+# What was exported, by the samples that tell it; undef where none in reach does.
+sub _export {
+    my ($list, $start, $from, $end, $length) = @_;
+    my @told = grep { defined $_->{export} } @$list;
+    my ($last) = _around(\@told, $end);
+    return undef if !$last || $start - $last->{at} > $length;
+
+    my ($first, $next) = _around(\@told, $from);
+    $from = $next->{at} if !$first || $start - $first->{at} > $length;
+    for my $at ($from, $end) {
+        my ($x, $y) = _around(\@told, $at);
+        next if $x->{at} == $at;
+        return 'missing' if !$y || $y->{at} - $x->{at} > $length;
+    }
+    return _counted(\@told, 'export', $end) - _counted(\@told, 'export', $from);
 }
 
 # One asset's window.
@@ -85,14 +101,14 @@ sub _reading {
         return { state => 'missing' }
             if !$x || !$y || $y->{at} - $x->{at} > $length;
     }
-    my ($last) = _around($list, $end);
+    my $export = _export($list, $start, $from, $end, $length);
+    return { state => 'missing' } if defined $export && $export eq 'missing';
     my ($power) = grep { defined $_->{power} && $_->{at} <= $end
         && $end - $_->{at} <= $length } reverse @$list;
     return { state => 'complete', joined => $from != $start,
         import => _counted($list, 'import', $end)
             - _counted($list, 'import', $from),
-        defined $last->{export} ? (export => _counted($list, 'export', $end)
-            - _counted($list, 'export', $from)) : (),
+        defined $export ? (export => $export) : (),
         power => $power ? $power->{power} : undef };
 }
 
