@@ -456,8 +456,10 @@ worker_metering_close_next(struct worker_context *ctx,
     if (metering_is_due(m, &w, now)) {
         metering_step(m, &w, now);
 
-        /* the next one may go into another commit: others come first */
+        /* the next one may go into another commit: others come first, and the
+           take that the last of them waits for is waited for here as well */
         if (metering_is_due(m, &w, now)) {
+            m->take = TAILQ_LAST(&ctx->metering, worker_metering_list)->take;
             TAILQ_REMOVE(&ctx->metering, m, next);
             TAILQ_INSERT_TAIL(&ctx->metering, m, next);
             return 1;
