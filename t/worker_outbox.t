@@ -391,11 +391,11 @@ subtest 'too many' => sub {
     command('disable', 'vector');
     ok($direct->wait_hash('conn:vector', { state => 'disabled' }), 'held');
     my $other = put('vector', msg => 'group_capacity_compliance_error');
-    my @put = map { put('vector', body => 'x' x 2**20) } 1 .. 34;
+    my @put = map { put('vector', body => 'x' x 2**22) } 1 .. 34;
     ok(wait_for(sub { told('given_up', $put[2]) }), 'the oldest are given up');
     is((told('given_up', $put[0]))[0]{data}{why}, 'too many wait',
         'and it is told why');
-    is(waiting(), 32, '32 MB of a kind, less what belongs to them, wait');
+    is(waiting(), 32, '128 MB of a kind wait');
     is(() = told('given_up', $other), 0, 'other kinds do not count');
     my $group = $direct->hash('group:vector:DEPOT01');
     ok($group->{undeliverable_incident}, 'an incident is open');

@@ -19,9 +19,9 @@
 
 /*
  * How many bytes of one kind wait for one connection; beyond it the oldest are
- * given up.  A week of quarter hours of 80 groups.
+ * given up.  A week of quarter hours of 300 groups, each of one asset.
  */
-#define WORKER_OUTBOX_BYTES_MAX   33554432
+#define WORKER_OUTBOX_BYTES_MAX   134217728
 
 struct worker_outbox;                    /* one connection's */
 
