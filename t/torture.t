@@ -7,12 +7,24 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use FindBin qw($Bin);
 use Test::More;
 
+use lib "$Bin/lib";
+use OSCP::Process qw(sanitized);
+
 use constant SECONDS => 10;
 
-my $build = $ENV{OSCP_BUILD} // 'build';
+my $build = abs_path($ENV{OSCP_BUILD} // 'build');
+
+# Only `build.sh test` has built it surely.
+if (!-x "$build/oscp-worker-clock") {
+    my @sanitize = sanitized("$build/oscp-worker") ? 'SANITIZE=1' : ();
+    is(system('make', '-s', '-C', "$Bin/../worker", '-f',
+        '../t/clock/Makefile', "BUILD=$build", @sanitize, 'clock'), 0,
+        'the worker whose clock can be set is built');
+}
 
 for my $seed (29) {
     my @lines = qx($^X $Bin/torture/torture @{[SECONDS]} --seed $seed \\

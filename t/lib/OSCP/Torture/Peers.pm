@@ -6,12 +6,15 @@ package OSCP::Torture::Peers;
 use strict;
 use warnings;
 
+use List::Util qw(max);
+
 use OSCP::Torture::Facts;
 use OSCP::Torture::Schedule;
 
 use constant {
     LATE  => 0.3,           # s
     LEASE => 5,             # s
+    MADE  => 4,             # s before a heartbeat came: when it was made
 };
 
 sub check {
@@ -51,7 +54,9 @@ sub _beats {
         next if $i == $#beats;
         my $next = $beats[$i + 1];
         next if $next->{t} <= $promise + LATE;
-        next unless $self->_calm($shard, $conn, $beat->{t}, $promise);
+        # Also the time in which it was made must have been one of order.
+        next unless $self->_calm($shard, $conn, $beat->{t} - MADE,
+            max $promise, $beat->{t});
         $self->{found}->(beat => $next->{t}, sprintf '%s: the heartbeat of %s'
             . ' promised the next by %s, which came at %s', $conn,
             $beat->{at}, $beat->{json}{offline_mode_at}, $next->{at});
