@@ -389,8 +389,8 @@ run_torture() {
     esac
 }
 
-# fail [PART]: of t/fail.t, all; PART is start, message, exhausted, delivery or
-# nginx, with :FIRST-LAST for some allocations of it.
+# fail [PART]: of t/fail.t, all; PART is start, message, exhausted, delivery,
+# nginx or samples, with :FIRST-LAST for some allocations of it.
 run_fail() {
     deps run
     build

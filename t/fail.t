@@ -22,6 +22,8 @@ use OSCP::Fail;
 use OSCP::Process qw(sanitized wait_for);
 use OSCP::Stack;
 
+use constant SAMPLES => 40;     # in one request
+
 my $build = $ENV{OSCP_BUILD} // 'build';
 my $want = $ENV{OSCP_FAIL} // 'some';
 
@@ -232,7 +234,9 @@ subtest 'a message is delivered' => sub {
 };
 
 subtest 'nginx takes a message' => sub {
-    my $door = OSCP::Door->new(settings => 'heartbeat_interval 1h;');
+    my $door = OSCP::Door->new(settings => 'heartbeat_interval 1h;',
+        server => 'location = /meter { oscp_measurements vector; }'
+        . ' location /oscp/fp/2.0/ { oscp_endpoint vector; }');
     my $fail = OSCP::Fail->new(dir => $door->dir);
     my ($worker, $crashed, %statuses, %sent);
 
@@ -246,17 +250,21 @@ subtest 'nginx takes a message' => sub {
     ($worker) = $door->nginx->children;
 
     my $id = 0;
-    my $forecast = sub {
-        my $n = shift;
-        my $text = '{"group_id":"DEPOT01","type":"CONSUMPTION",'
-            . '"forecasted_blocks":[' . join(',', ('{"capacity":1,"phase":'
-            . '"ALL","unit":"KW","start_time":"2026-11-23T00:00:00Z",'
-            . '"end_time":"2026-11-23T01:00:00Z"}') x 200) . ']}';
+    my $blocks = '{"group_id":"DEPOT01","type":"CONSUMPTION",'
+        . '"forecasted_blocks":[' . join(',', ('{"capacity":1,"phase":"ALL",'
+        . '"unit":"KW","start_time":"2026-11-23T00:00:00Z",'
+        . '"end_time":"2026-11-23T01:00:00Z"}') x 200) . ']}';
+    my $samples = '[' . join(',', map { qq({"group":"DEPOT01","asset":"CH$_",)
+        . '"at":"2026-11-23T05:00:00Z","energy_import_wh":"12.5","power_w":7}'
+        } 1 .. SAMPLES) . ']';
+
+    my $post = sub {
+        my ($n, $path, $text) = @_;
+        my $name = substr($path, 0, 1) . '-' . ++$id;
         $fail->arm($n, pid => $worker);
-        $id++;
-        my $status = $door->post('update_group_capacity_forecast', $text,
-            "X-Request-ID: f-$id")->{status};
-        $sent{"f-$id"} = 1;
+        my $status = $door->post($path, $text, "X-Request-ID: $name")
+            ->{status};
+        $sent{$path}{$name} = 1;
         $fail->disarm;
         $statuses{$status}++;
         return "answered $status" if $status !~ /^(?:204|500|503|0)$/;
@@ -271,13 +279,15 @@ subtest 'nginx takes a message' => sub {
         # A retry, as every client makes it.
         if ($status != 204) {
             my $again;
-            wait_for(sub { ($again = $door->post(
-                'update_group_capacity_forecast', $text,
-                "X-Request-ID: f-$id")->{status}) == 204 }, 5)
+            wait_for(sub { ($again = $door->post($path, $text,
+                "X-Request-ID: $name")->{status}) == 204 }, 5)
                 or return "and again: $again";
         }
         return;
     };
+    my $forecast = sub { $post->($_[0], 'update_group_capacity_forecast',
+        $blocks) };
+    my $measure = sub { $post->($_[0], '/meter', $samples) };
 
     is($forecast->(0), undef, 'a first message') for 1 .. 5;
     each_fails('nginx', $fail->read->{calls} + 10, 1000, $forecast);
@@ -286,6 +296,9 @@ subtest 'nginx takes a message' => sub {
         cmp_ok($statuses{500} // 0, '>', 0, 'some were answered 500');
         cmp_ok($statuses{503} // 0, '>', 0, 'some 503');
     }
+
+    is($measure->(0), undef, 'samples') for 1 .. 3;
+    each_fails('samples', $fail->read->{calls}, 40, $measure);
 
     $crashed = 0;
     # What is held at rest, before and after those that end in one process.
@@ -305,7 +318,10 @@ subtest 'nginx takes a message' => sub {
         or diag("pieces of memory: @grown");
     my %stored;
     $stored{$_->{req}}++ for $door->redis->stream('oscp:{0}:in');
-    is_deeply(\%stored, \%sent, 'every message is stored once');
+    is_deeply(\%stored, $sent{update_group_capacity_forecast},
+        'every message is stored once');
+    is($door->redis->command('XLEN', 'oscp:{0}:meter'),
+        SAMPLES * keys %{$sent{'/meter'}}, 'and every sample');
     $door->finish(qr/(?:malloc|memalign|calloc)\(.*failed|exited on signal/);
 };
 
