@@ -7,7 +7,6 @@
 
 #include "adjust.h"
 #include "clock.h"
-#include "command.h"
 #include "event.h"
 #include "fate.h"
 #include "json.h"
@@ -15,7 +14,8 @@
 #include "oscp_adjust.h"
 #include "oscp_delivery.h"
 #include "oscp_json_check.h"
-#include "outbox.h"
+#include "outcome.h"
+#include "post.h"
 #include "random.h"
 
 
@@ -241,7 +241,7 @@ adjust_expire_late(struct worker_context *ctx, struct worker_adjusts *a,
 static int
 adjust_read(const struct worker_adjusts *a, const struct worker_entry *e,
     oscp_type_t *type, oscp_adjust_t *wish,
-    struct worker_command_result *result)
+    struct worker_outcome *result)
 {
     int                          found;
     oscp_error_t                 err;
@@ -249,7 +249,7 @@ adjust_read(const struct worker_adjusts *a, const struct worker_entry *e,
 
     found = oscp_type_find(e->type, strlen(e->type));
     if (found < 0) {
-        return worker_command_refuse(result, "type must be CONSUMPTION, "
+        return worker_outcome_refuse(result, "type must be CONSUMPTION, "
                                      "GENERATION, FALLBACK_CONSUMPTION, "
                                      "FALLBACK_GENERATION or OPTIMUM");
     }
@@ -259,21 +259,21 @@ adjust_read(const struct worker_adjusts *a, const struct worker_entry *e,
     if (*e->replace != '\0' && strcmp(e->replace, "0") != 0
         && strcmp(e->replace, "1") != 0)
     {
-        return worker_command_refuse(result, "replace must be 0 or 1");
+        return worker_outcome_refuse(result, "replace must be 0 or 1");
     }
 
     if (oscp_adjust_read(wish, e->blocks, strlen(e->blocks),
                          worker_clock_wall(), &err)
         != OSCP_OK)
     {
-        return worker_command_refuse(result, "blocks%s %s", err.path + 1,
+        return worker_outcome_refuse(result, "blocks%s %s", err.path + 1,
                                      err.text);
     }
 
     r = &a->types[*type];
 
     if (adjust_requested(r) && strcmp(e->replace, "1") != 0) {
-        return worker_command_refuse(result, "%s of %s is requested already, "
+        return worker_outcome_refuse(result, "%s of %s is requested already, "
                                      "by message %s, since %s: replace it, or "
                                      "wait", oscp_type_name(*type), a->group,
                                      worker_record_get(r, ADJUST_REQ),
@@ -289,11 +289,11 @@ static void
 adjust_send(struct worker_context *ctx, const struct worker_adjusts *a,
     oscp_type_t type, const oscp_adjust_t *wish, oscp_ms_t now_ms)
 {
-    char                          *p;
-    size_t                         size;
-    struct worker_buffer           body = { .len = 0 };
-    struct worker_outbox_message   m = { .conn = a->conn, .group = a->group,
-                                         .created_ms = now_ms };
+    char                 *p;
+    size_t                size;
+    struct worker_buffer  body = { .len = 0 };
+    struct worker_post    m = { .conn = a->conn, .group = a->group,
+                                .created_ms = now_ms };
 
     m.kind = OSCP_ADJUST_GROUP_CAPACITY_FORECAST;
     m.req = worker_record_get(&a->types[type], ADJUST_REQ);
@@ -307,7 +307,7 @@ adjust_send(struct worker_context *ctx, const struct worker_adjusts *a,
 
     m.len = oscp_adjust_message(wish, a->group, type, p, size);
     m.body = p;
-    worker_outbox_write(ctx, &m);
+    worker_post_write(ctx, &m);
     worker_buffer_free(&body);
 }
 
@@ -335,7 +335,7 @@ adjust_set_blocks(struct worker_record *r, const oscp_adjust_t *wish)
 int
 worker_adjust_command(struct worker_context *ctx, struct worker_adjusts *a,
     const struct worker_entry *e, const char *by,
-    struct worker_command_result *result)
+    struct worker_outcome *result)
 {
     char                   uuid[WORKER_RANDOM_UUID_SIZE];
     oscp_type_t            type = OSCP_CONSUMPTION;

@@ -17,7 +17,7 @@
 #include "oscp_timeline.h"
 #include "record.h"
 
-struct worker_command_result;
+struct worker_outcome;
 struct worker_fate;
 
 /* A group's; embedded. */
@@ -58,7 +58,7 @@ void worker_adjust_forget(struct worker_context *ctx,
  */
 int worker_adjust_command(struct worker_context *ctx, struct worker_adjusts *a,
     const struct worker_entry *e, const char *by,
-    struct worker_command_result *result);
+    struct worker_outcome *result);
 
 /* A forecast has been taken in; `corr` is what it says it answers, or "". */
 void worker_adjust_forecast(struct worker_context *ctx,

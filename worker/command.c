@@ -2,7 +2,6 @@
  * An operator's command takes effect.
  */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 #include "log.h"
 #include "oscp_compliance.h"
 #include "oscp_string.h"
+#include "outcome.h"
 
 
 #define COMMAND_BY          "operator "
@@ -34,7 +34,7 @@ struct command {
     const struct worker_entry    *e;
     char                          by[COMMAND_BY_SIZE];
     enum command_outcome          outcome;
-    struct worker_command_result  result;
+    struct worker_outcome  result;
     unsigned                      carried:1;    /* another transaction answers
                                                    and settles it */
 };
@@ -60,7 +60,7 @@ struct command_op {
     const char             *done;           /* what to tell; after the name */
     int                   (*ask)(struct worker_group *g,
                                  const struct worker_entry *e, const char *by,
-                                 struct worker_command_result *result);
+                                 struct worker_outcome *result);
 };
 
 
@@ -90,20 +90,6 @@ static const struct command_op  command_ops[] = {
 };
 
 #define COMMAND_OPS   (sizeof(command_ops) / sizeof(*command_ops))
-
-
-int
-worker_command_refuse(struct worker_command_result *result, const char *fmt,
-    ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    vsnprintf(result->text, sizeof(result->text), fmt, args);
-    va_end(args);
-
-    return -1;
-}
 
 
 /* 1 for one line of UTF-8 of at most `max` bytes, "" included. */
@@ -147,40 +133,40 @@ command_check(struct command *c)
     const struct worker_entry  *e = c->e;
 
     if (e->gone) {
-        return worker_command_refuse(&c->result, "the entry was deleted from "
+        return worker_outcome_refuse(&c->result, "the entry was deleted from "
                                      "the stream");
     }
 
     if (e->nul != NULL) {
-        return worker_command_refuse(&c->result, "%s must be text without NUL "
+        return worker_outcome_refuse(&c->result, "%s must be text without NUL "
                                      "bytes", e->nul);
     }
 
     if (!command_line_valid(e->by, WORKER_COMMAND_BY_MAX)) {
-        return worker_command_refuse(&c->result, "by must be one line of "
+        return worker_outcome_refuse(&c->result, "by must be one line of "
                                      "UTF-8, at most %d bytes",
                                      WORKER_COMMAND_BY_MAX);
     }
 
     if (!command_line_valid(e->reason, WORKER_COMMAND_REASON_MAX)) {
-        return worker_command_refuse(&c->result, "reason must be one line of "
+        return worker_outcome_refuse(&c->result, "reason must be one line of "
                                      "UTF-8, at most %d bytes",
                                      WORKER_COMMAND_REASON_MAX);
     }
 
     if (!command_line_valid(e->message, OSCP_COMPLIANCE_TEXT_MAX)) {
-        return worker_command_refuse(&c->result, "message must be one line of "
+        return worker_outcome_refuse(&c->result, "message must be one line of "
                                      "UTF-8, at most %d bytes",
                                      OSCP_COMPLIANCE_TEXT_MAX);
     }
 
     if (!command_name_valid(e->conn)) {
-        return worker_command_refuse(&c->result, "conn must be the name of a "
+        return worker_outcome_refuse(&c->result, "conn must be the name of a "
                                      "connection");
     }
 
     if (*e->group != '\0' && !command_name_valid(e->group)) {
-        return worker_command_refuse(&c->result, "group must be the id of a "
+        return worker_outcome_refuse(&c->result, "group must be the id of a "
                                      "group");
     }
 
@@ -197,7 +183,7 @@ command_op(struct command *c)
         }
     }
 
-    worker_command_refuse(&c->result, "op must be connect, disconnect, "
+    worker_outcome_refuse(&c->result, "op must be connect, disconnect, "
                           "enable, disable, adjust, compliance, requeue or "
                           "drop");
 
@@ -215,13 +201,13 @@ command_target(struct command *c, const struct command_op *op)
     if (c->conn == NULL && (op->run != command_dead
                             || strcmp(op->name, COMMAND_REQUEUE) == 0))
     {
-        return worker_command_refuse(&c->result, "conn must be a configured "
+        return worker_outcome_refuse(&c->result, "conn must be a configured "
                                      "connection: there is no \"%s\"",
                                      e->conn);
     }
 
     if (*e->group == '\0' && op->groups == COMMAND_GROUP_MUST) {
-        return worker_command_refuse(&c->result, "group must be the id of a "
+        return worker_outcome_refuse(&c->result, "group must be the id of a "
                                      "group: %s is for one", op->name);
     }
 
@@ -230,13 +216,13 @@ command_target(struct command *c, const struct command_op *op)
     }
 
     if (op->groups == COMMAND_GROUP_NONE) {
-        return worker_command_refuse(&c->result, "group must be absent: %s is "
+        return worker_outcome_refuse(&c->result, "group must be absent: %s is "
                                      "for a whole connection", op->name);
     }
 
     c->group = worker_connection_group(c->conn, e->group);
     if (c->group == NULL) {
-        return worker_command_refuse(&c->result, "group must be one of the "
+        return worker_outcome_refuse(&c->result, "group must be one of the "
                                      "connection's: %s has no \"%s\"", e->conn,
                                      e->group);
     }
@@ -344,7 +330,7 @@ command_connection(struct command *c, const struct command_op *op)
     worker_connection_command(c->conn, op->kind, c->by, c->e->id, &result);
 
     if (op->kind == OSCP_EV_CONNECT && result.after == OSCP_STATE_DISABLED) {
-        worker_command_refuse(&c->result, "%s is disabled: enable it first",
+        worker_outcome_refuse(&c->result, "%s is disabled: enable it first",
                               c->e->conn);
         c->outcome = COMMAND_REFUSED;
 
@@ -386,10 +372,10 @@ command_ask(struct command *c, const struct command_op *op)
     const char  *closed;
 
     if (!worker_connection_open(c->conn, &closed)) {
-        rc = worker_command_refuse(&c->result, "%s", closed);
+        rc = worker_outcome_refuse(&c->result, "%s", closed);
 
     } else if (!worker_group_enabled(c->group)) {
-        rc = worker_command_refuse(&c->result, "the group is disabled");
+        rc = worker_outcome_refuse(&c->result, "the group is disabled");
 
     } else {
         rc = op->ask(c->group, c->e, c->by, &c->result);
@@ -417,7 +403,7 @@ command_dead(struct command *c, const struct command_op *op)
     struct worker_log_about   about = { .shard = (int) c->ctx->shard,
                                         .conn = c->e->conn };
 
-    worker_command_refuse(&c->result, "entry must be the id of a dead letter "
+    worker_outcome_refuse(&c->result, "entry must be the id of a dead letter "
                           "of the connection");
     c->outcome = COMMAND_REFUSED;
 

@@ -18,17 +18,6 @@
 
 #define WORKER_COMMAND_BY_MAX       64      /* bytes in `by` */
 #define WORKER_COMMAND_REASON_MAX   500     /* bytes in `reason` */
-#define WORKER_COMMAND_TEXT_SIZE    512
-
-/* What an operator is told. */
-struct worker_command_result {
-    char  text[WORKER_COMMAND_TEXT_SIZE];
-    char  req[OSCP_ID_SIZE];                /* of a message; "": none */
-};
-
-/* Says why not.  Returns -1. */
-int worker_command_refuse(struct worker_command_result *result,
-    const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Carries out `e`, for the connection that it names; NULL when that is not

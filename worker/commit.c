@@ -163,6 +163,17 @@ worker_commit_end(struct worker_commit *c)
 
 
 void
+worker_commit_field(struct worker_commit *c, const char *name,
+    const char *value)
+{
+    if (value != NULL && *value != '\0') {
+        worker_commit_text(c, name);
+        worker_commit_text(c, value);
+    }
+}
+
+
+void
 worker_commit_delete(struct worker_commit *c, const char *key)
 {
     worker_commit_begin(c, "DEL", key);

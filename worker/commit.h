@@ -64,6 +64,13 @@ void worker_commit_text(struct worker_commit *c, const char *text);
 void worker_commit_bytes(struct worker_commit *c, const char *data, size_t len);
 void worker_commit_end(struct worker_commit *c);
 
+/*
+ * Adds a field of an entry, name and value, as two words; none where the value
+ * is NULL or "".
+ */
+void worker_commit_field(struct worker_commit *c, const char *name,
+    const char *value);
+
 /* DEL key. */
 void worker_commit_delete(struct worker_commit *c, const char *key);
 

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
 #include "compliance.h"
 #include "event.h"
 #include "json.h"
 #include "log.h"
 #include "notice.h"
-#include "outbox.h"
+#include "outcome.h"
+#include "post.h"
 #include "random.h"
 
 
@@ -214,7 +214,7 @@ compliance_send(struct worker_context *ctx,
     struct worker_buffer           body = { .len = 0 };
     const oscp_span_t             *spans[OSCP_LANE_COUNT];
     const oscp_limit_t            *limit = &scene->decision->limits[direction];
-    struct worker_outbox_message   m = { .conn = scene->conn, .req = req };
+    struct worker_post             m = { .conn = scene->conn, .req = req };
 
     req[0] = '\0';
     type = oscp_compliance_type(direction, limit->source);
@@ -237,7 +237,7 @@ compliance_send(struct worker_context *ctx,
     m.created_ms = scene->now_ms;
     m.len = oscp_compliance_message(text, spans, n, p, size);
     m.body = p;
-    worker_outbox_write(ctx, &m);
+    worker_post_write(ctx, &m);
     worker_buffer_free(&body);
 
     return limit->req;
@@ -577,7 +577,7 @@ worker_compliance_remove(struct worker_context *ctx,
 int
 worker_compliance_command(struct worker_context *ctx,
     const struct worker_compliance_scene *scene, const struct worker_entry *e,
-    const char *by, struct worker_command_result *result)
+    const char *by, struct worker_outcome *result)
 {
     int                        found = -1;
     char                       uuid[WORKER_RANDOM_UUID_SIZE];
@@ -587,7 +587,7 @@ worker_compliance_command(struct worker_context *ctx,
     struct worker_compliance   none = { .at_ms = OSCP_TIME_NONE };
 
     if (*e->message == '\0') {
-        return worker_command_refuse(result, "message must be what the peer "
+        return worker_outcome_refuse(result, "message must be what the peer "
                                      "is to be told");
     }
 
@@ -597,7 +597,7 @@ worker_compliance_command(struct worker_context *ctx,
     }
 
     if (found < 0) {
-        return worker_command_refuse(result, "no forecast is in force for %s: "
+        return worker_outcome_refuse(result, "no forecast is in force for %s: "
                                      "a compliance error is about one",
                                      scene->binding->id);
     }

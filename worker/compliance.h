@@ -22,7 +22,7 @@
 #include "oscp_compliance.h"
 #include "oscp_config.h"
 
-struct worker_command_result;
+struct worker_outcome;
 
 /* One group's; embedded. */
 struct worker_compliance {
@@ -107,6 +107,6 @@ void worker_compliance_remove(struct worker_context *ctx,
  */
 int worker_compliance_command(struct worker_context *ctx,
     const struct worker_compliance_scene *scene, const struct worker_entry *e,
-    const char *by, struct worker_command_result *result);
+    const char *by, struct worker_outcome *result);
 
 #endif /* WORKER_COMPLIANCE_H */

@@ -5,16 +5,6 @@
 #include "event.h"
 
 
-static void
-event_field(struct worker_commit *c, const char *name, const char *value)
-{
-    if (value != NULL && *value != '\0') {
-        worker_commit_text(c, name);
-        worker_commit_text(c, value);
-    }
-}
-
-
 void
 worker_event_write(struct worker_commit *c, const struct worker_event *e)
 {
@@ -27,12 +17,12 @@ worker_event_write(struct worker_commit *c, const struct worker_event *e)
     worker_commit_text(c, "~");
     worker_commit_text(c, WORKER_EVENT_KEEP);
     worker_commit_text(c, "*");
-    event_field(c, "event", e->event);
-    event_field(c, "conn", e->conn);
-    event_field(c, "group", e->group);
-    event_field(c, "at", at);
-    event_field(c, "by", e->by);
-    event_field(c, "cmd", e->cmd);
+    worker_commit_field(c, "event", e->event);
+    worker_commit_field(c, "conn", e->conn);
+    worker_commit_field(c, "group", e->group);
+    worker_commit_field(c, "at", at);
+    worker_commit_field(c, "by", e->by);
+    worker_commit_field(c, "cmd", e->cmd);
 
     if (e->data != NULL && e->data->failed) {
         worker_commit_fail(c);

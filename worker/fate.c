@@ -84,16 +84,6 @@ fate_log(struct worker_context *ctx, const struct worker_fate *f)
 }
 
 
-static void
-fate_field(struct worker_commit *c, const char *name, const char *value)
-{
-    if (*value != '\0') {
-        worker_commit_text(c, name);
-        worker_commit_text(c, value);
-    }
-}
-
-
 /* All that the entry of `out` was, and why it stands here. */
 static void
 fate_bury(struct worker_context *ctx, const struct worker_fate *f)
@@ -115,17 +105,17 @@ fate_bury(struct worker_context *ctx, const struct worker_fate *f)
     worker_commit_text(c, "~");
     worker_commit_text(c, WORKER_FATE_DEAD_KEEP);
     worker_commit_text(c, "*");
-    fate_field(c, "conn", f->conn);
-    fate_field(c, "msg", oscp_message_name(l->kind));
-    fate_field(c, "group", l->group);
-    fate_field(c, "req", l->req);
-    fate_field(c, "corr", l->corr);
-    fate_field(c, "created", created);
+    worker_commit_field(c, "conn", f->conn);
+    worker_commit_field(c, "msg", oscp_message_name(l->kind));
+    worker_commit_field(c, "group", l->group);
+    worker_commit_field(c, "req", l->req);
+    worker_commit_field(c, "corr", l->corr);
+    worker_commit_field(c, "created", created);
     worker_commit_text(c, "body");
     worker_commit_bytes(c, l->body, l->len);
-    fate_field(c, "reason", reason);
-    fate_field(c, "status", status);
-    fate_field(c, "tries", tries);
+    worker_commit_field(c, "reason", reason);
+    worker_commit_field(c, "status", status);
+    worker_commit_field(c, "tries", tries);
     worker_commit_end(c);
 }
 

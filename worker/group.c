@@ -335,7 +335,7 @@ worker_group_forecast(struct worker_group *g, const oscp_forecast_t *message,
 
 int
 worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
-    const char *by, struct worker_command_result *result)
+    const char *by, struct worker_outcome *result)
 {
     worker_group_touch(g);
 
@@ -540,7 +540,7 @@ group_measured(struct worker_group *g,
 
 int
 worker_group_compliance(struct worker_group *g, const struct worker_entry *e,
-    const char *by, struct worker_command_result *result)
+    const char *by, struct worker_outcome *result)
 {
     oscp_ms_t                       now = worker_clock_wall();
     oscp_decision_t                 d;

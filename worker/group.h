@@ -11,33 +11,14 @@
 #define WORKER_GROUP_H
 
 #include "context.h"
+#include "group_link.h"
 #include "incident.h"
-#include "oscp_compliance.h"
-#include "oscp_config.h"
 
-struct worker_command_result;
+struct worker_outcome;
 struct worker_entry;
 struct worker_fate;
 struct worker_group;
 struct worker_metering_sample;
-
-/* What a group must know of its connection, which owns and updates this. */
-struct worker_group_link {
-    const char         *conn;
-    unsigned            enabled:1;
-    unsigned            disconnected:1;
-    unsigned            online:1;
-    unsigned            judging:1;       /* liveness is being judged: wait */
-    oscp_ms_t           liveness_ms;     /* when it ends; NONE: open */
-    oscp_gap_policy_t   gap_policy;
-    oscp_compliance_conf_t  compliance;
-
-    /* metering */
-    const oscp_profile_t  *profile;
-    unsigned               measurement;  /* negotiated; ours until then */
-    int64_t                window_ms;
-    int64_t                grace_ms;
-};
 
 /*
  * A group of the connection behind `link`, bound as `binding` says; both are
@@ -121,10 +102,10 @@ oscp_err_t worker_group_forecast(struct worker_group *g,
  * and worker_compliance_command().
  */
 int worker_group_adjust(struct worker_group *g, const struct worker_entry *e,
-    const char *by, struct worker_command_result *result);
+    const char *by, struct worker_outcome *result);
 int worker_group_compliance(struct worker_group *g,
     const struct worker_entry *e, const char *by,
-    struct worker_command_result *result);
+    struct worker_outcome *result);
 
 /* What became of an adjustment's message in the outbox. */
 void worker_group_heard(struct worker_group *g, const struct worker_fate *fate);

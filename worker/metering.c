@@ -14,7 +14,7 @@
 
 #include "clock.h"
 #include "event.h"
-#include "group.h"
+#include "group_link.h"
 #include "json.h"
 #include "metering.h"
 #include "oscp_report.h"

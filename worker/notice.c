@@ -6,16 +6,6 @@
 #include "notice.h"
 
 
-static void
-notice_field(struct worker_commit *c, const char *name, const char *value)
-{
-    if (value != NULL && *value != '\0') {
-        worker_commit_text(c, name);
-        worker_commit_text(c, value);
-    }
-}
-
-
 void
 worker_notice_write(struct worker_context *ctx,
     const struct worker_notice *notice)
@@ -35,11 +25,11 @@ worker_notice_write(struct worker_context *ctx,
     worker_commit_text(c, "~");
     worker_commit_text(c, WORKER_NOTICE_KEEP);
     worker_commit_text(c, "*");
-    notice_field(c, "severity", oscp_severity_name(notice->severity));
-    notice_field(c, "conn", notice->conn);
-    notice_field(c, "group", notice->group);
-    notice_field(c, "title", notice->title);
-    notice_field(c, "detail", notice->detail);
-    notice_field(c, "incident", notice->incident);
+    worker_commit_field(c, "severity", oscp_severity_name(notice->severity));
+    worker_commit_field(c, "conn", notice->conn);
+    worker_commit_field(c, "group", notice->group);
+    worker_commit_field(c, "title", notice->title);
+    worker_commit_field(c, "detail", notice->detail);
+    worker_commit_field(c, "incident", notice->incident);
     worker_commit_end(c);
 }

@@ -25,28 +25,12 @@
 
 struct worker_outbox;                    /* one connection's */
 
-/* A message for the outbox; all is borrowed. */
-struct worker_outbox_message {
-    oscp_message_kind_t   kind;
-    const char           *conn;
-    const char           *group;         /* NULL: of no group */
-    const char           *req;           /* its X-Request-ID, for all tries */
-    const char           *corr;          /* NULL: answers none */
-    oscp_ms_t             created_ms;
-    const char           *body;          /* JSON */
-    size_t                len;
-};
-
 /*
  * Somebody who hears what became of each message of one kind, before it is
  * settled, so that what follows from it goes into the same open commit.  Not
  * called for what is given up because the connection is removed.
  */
 typedef void worker_outbox_heard(void *arg, const struct worker_fate *fate);
-
-/* Adds it to the open commit. */
-void worker_outbox_write(struct worker_context *ctx,
-    const struct worker_outbox_message *m);
 
 /*
  * For the connection behind `link` with its groups, to its `peer`; all are

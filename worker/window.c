@@ -8,11 +8,11 @@
 
 #include "clock.h"
 #include "event.h"
-#include "group.h"
+#include "group_link.h"
 #include "json.h"
 #include "log.h"
 #include "oscp_write.h"
-#include "outbox.h"
+#include "post.h"
 #include "random.h"
 #include "window.h"
 
@@ -139,12 +139,10 @@ static void
 window_send(struct worker_metering *m, const oscp_message_t *message,
     oscp_ms_t now, struct worker_buffer *data)
 {
-    char                          req[WORKER_RANDOM_UUID_SIZE], *body;
-    size_t                        len;
-    struct worker_outbox_message  out = { .kind = message->kind,
-                                          .conn = m->link->conn,
-                                          .group = m->binding->id,
-                                          .created_ms = now };
+    char                req[WORKER_RANDOM_UUID_SIZE], *body;
+    size_t              len;
+    struct worker_post  out = { .kind = message->kind, .conn = m->link->conn,
+                                .group = m->binding->id, .created_ms = now };
 
     len = oscp_write(message, NULL, 0);
     body = malloc(len + 1);
@@ -157,7 +155,7 @@ window_send(struct worker_metering *m, const oscp_message_t *message,
     out.req = worker_random_uuid(req);
     out.body = body;
     out.len = len;
-    worker_outbox_write(m->ctx, &out);
+    worker_post_write(m->ctx, &out);
     worker_json_text(data, oscp_message_name(message->kind), req);
     free(body);
 }
