@@ -11,10 +11,12 @@
 #include "letter.h"
 
 /*
- * How many dead letters are kept (about: Redis trims whole nodes): some 10 MB
- * for each KB of a message.
+ * How many dead letters are kept (about: Redis trims whole nodes): some 100 MB
+ * for each KB of a message.  It is more than a week of quarter hours of 100
+ * groups: a peer that is back and refuses all that has waited for it must not
+ * be the end of any of it.
  */
-#define WORKER_FATE_DEAD_KEEP   "10000"
+#define WORKER_FATE_DEAD_KEEP   "100000"
 
 enum worker_fate_kind {
     WORKER_FATE_DELIVERED = 0,
