@@ -110,7 +110,20 @@ subtest 'the operator refuses' => sub {
     my ($event) = grep { $_->{data}{state} eq 'refused' }
         $stack->events('adjustment');
     is($event->{by}, 'peer', 'by the peer');
-    $cp->command('misbehave off', 'adjustments agree');
+    $cp->command('misbehave off', 'adjustments ignore', 'mark');
+    my ($dead) = $stack->redis->stream($stack->key('dead'));
+    my %requeued = $stack->operate('requeue', entry => $dead->{id});
+    is($requeued{data}{outcome}, 'done', 'it may be sent again');
+    is($cp->command('expect adjust_group_capacity_forecast within=20s')->{id},
+        $asked->{req}, 'as it was');
+    my $hash = wait_adjustment({ state => 'requested', req => $asked->{req} });
+    is_deeply([@{$hash}{qw(answer ended_at)}], [undef, undef],
+        'and is requested once more when taken');
+    $cp->command('forecast group=DEPOT01 kw=84 length=1h start=-5m id=f-4');
+    ok(wait_adjustment({ state => 'answered', answer => 'f-4' }), 'answered');
+    is(states($asked->{req}), 'requested refused requested answered',
+        'the audit has it');
+    $cp->command('adjustments agree');
     is(adjust(70000)->{outcome}, 'done', 'another one may be asked for');
     ok(wait_adjustment({ state => 'answered' }), 'and is answered');
     ok($stack->wait_circuit('incomer-1', { available_capacity_w => 70000 }),

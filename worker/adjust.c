@@ -123,10 +123,17 @@ worker_adjust_forget(struct worker_context *ctx, struct worker_adjusts *a)
 
 
 static int
-adjust_requested(const struct worker_record *r)
+adjust_is(const struct worker_record *r, oscp_adjust_state_t state)
 {
     return strcmp(worker_record_get(r, ADJUST_STATE),
-                  oscp_adjust_state_name(OSCP_ADJUST_REQUESTED)) == 0;
+                  oscp_adjust_state_name(state)) == 0;
+}
+
+
+static int
+adjust_requested(const struct worker_record *r)
+{
+    return adjust_is(r, OSCP_ADJUST_REQUESTED);
 }
 
 
@@ -390,6 +397,14 @@ worker_adjust_forecast(struct worker_context *ctx, struct worker_adjusts *a,
                                       .at_ms = forecast->received_ms,
                                       .by = "peer", .answer = forecast->req };
 
+    /* a peer may answer what it had refused before it has taken it */
+    if (adjust_is(r, OSCP_ADJUST_REFUSED) && *corr != '\0'
+        && strcmp(corr, worker_record_get(r, ADJUST_REQ)) == 0)
+    {
+        adjust_close(ctx, a, &change);
+        return;
+    }
+
     if (!adjust_requested(r)) {
         return;
     }
@@ -410,16 +425,33 @@ worker_adjust_forecast(struct worker_context *ctx, struct worker_adjusts *a,
 }
 
 
+/* It had been refused, was sent again by an operator, and is taken now. */
+static void
+adjust_reopen(struct worker_context *ctx, struct worker_adjusts *a,
+    oscp_type_t type, oscp_ms_t requested_ms)
+{
+    struct worker_record  *r = &a->types[type];
+    struct adjust_change   change = { .type = type,
+                                      .state = OSCP_ADJUST_REQUESTED,
+                                      .at_ms = worker_clock_wall(),
+                                      .by = "worker" };
+
+    worker_record_set(r, ADJUST_STATE, oscp_adjust_state_name(change.state));
+    worker_record_set_time(r, ADJUST_REQUESTED, requested_ms);
+    worker_record_set(r, ADJUST_ANSWER, NULL);
+    worker_record_set(r, ADJUST_ENDED, NULL);
+
+    adjust_event(ctx, a, &change);
+    adjust_write(ctx, a, type);
+}
+
+
 void
 worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
     const struct worker_fate *fate)
 {
-    const char            *req;
-    struct adjust_change   change = { .at_ms = worker_clock_wall() };
-
-    if (fate->kind == WORKER_FATE_DELIVERED) {
-        return;
-    }
+    const struct worker_record  *r;
+    struct adjust_change         change = { .at_ms = worker_clock_wall() };
 
     change.state = fate->kind == WORKER_FATE_DEAD ? OSCP_ADJUST_REFUSED
                                                   : OSCP_ADJUST_EXPIRED;
@@ -427,13 +459,20 @@ worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
     change.answer = *fate->text != '\0' ? fate->text : fate->why;
 
     for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
-        req = worker_record_get(&a->types[i], ADJUST_REQ);
+        r = &a->types[i];
 
-        if (adjust_requested(&a->types[i])
-            && strcmp(req, fate->letter->req) == 0)
-        {
+        if (strcmp(worker_record_get(r, ADJUST_REQ), fate->letter->req) != 0) {
+            continue;
+        }
+
+        if (fate->kind != WORKER_FATE_DELIVERED && adjust_requested(r)) {
             change.type = i;
             adjust_close(ctx, a, &change);
+
+        } else if (fate->kind == WORKER_FATE_DELIVERED
+                   && adjust_is(r, OSCP_ADJUST_REFUSED))
+        {
+            adjust_reopen(ctx, a, i, fate->letter->created_ms);
         }
     }
 }

@@ -65,7 +65,11 @@ void worker_adjust_forecast(struct worker_context *ctx,
     struct worker_adjusts *a, const oscp_forecast_t *forecast,
     const char *corr);
 
-/* What became of a message of the outbox: one that is refused, or given up. */
+/*
+ * What became of a message of the outbox: one that is refused, or given up; or
+ * delivered, which is news where it had been refused: an operator has sent it
+ * again, and it is requested once more.
+ */
 void worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
     const struct worker_fate *fate);
 

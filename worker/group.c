@@ -347,6 +347,7 @@ void
 worker_group_heard(struct worker_group *g, const struct worker_fate *fate)
 {
     worker_adjust_heard(g->ctx, &g->adjusts, fate);
+    worker_group_touch(g);
 }
 
 
