@@ -217,6 +217,8 @@ sub _heard {
     my $beat = $list->[0];
     return if $self->{told}{$beat->[2]{id}};
     return if defined $received && $received >= $beat->[0] - ROUNDING;
+    # What a link has held back may be stored behind what came after it.
+    return if $self->{health}->disturbed($beat->[0], $sample->{at}, 'ingest');
     $self->{told}{$beat->[2]{id}} = 1;
     $self->{found}->(heartbeat => $sample->{at}, "$name: the heartbeat"
         . " $beat->[2]{id} was answered 204 at " . _clock($beat->[1])
