@@ -391,6 +391,28 @@ subtest 'hours without samples are one event' => sub {
         'the rest is told');
 };
 
+subtest 'a window that Redis has forgotten' => sub {
+    configure(sub { $connections{vector}{groups}{DEPOT08} = {} });
+    $connection_of{DEPOT08} = 'vector';
+    my @sent = map { sample('DEPOT08', 'CH1', at => $begin + $_ * 300_000,
+        import => 1000 * $_) } 0 .. 7;
+    my $told = sub { map { $_->{data}{messages}{update_asset_measurements} }
+        grep { $_->{event} eq 'window' } windows('DEPOT08') };
+    $direct->samples(@sent);
+    ok(wait_for(sub { $told->() >= 2 }, 10), 'two windows are told');
+    $direct->worker->kill;
+    $redis->command('HDEL', $direct->key('group:vector:DEPOT08'),
+        qw(metered_until metered_entry));
+    $direct->samples(@sent[0 .. 5]);
+    $direct->worker->restart;
+    ok(wait_for(sub { $told->() >= 4 }, 10), 'and told again');
+    my @ids = $told->();
+    is_deeply([@ids[2, 3]], [@ids[0, 1]], 'under the ids that they had');
+    isnt($ids[0], $ids[1], 'each has its own');
+    like($ids[0], qr/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a UUID');
+    configure(sub { delete $connections{vector}{groups}{DEPOT08} });
+};
+
 subtest 'an asset without samples for seven days is forgotten' => sub {
     my $was = pending();
     $direct->samples(sample('DEPOT05', 'OLD', import => 77_000,

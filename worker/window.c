@@ -3,8 +3,11 @@
  */
 
 #include <stdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <openssl/evp.h>
 
 #include "clock.h"
 #include "event.h"
@@ -18,6 +21,7 @@
 
 
 #define WINDOW_MWH_PER_WH   1e3
+#define WINDOW_TEXT_SIZE    512      /* of what names a window's message */
 
 /* Beside the fields of a group's hash that envelope.c writes. */
 enum window_field {
@@ -134,10 +138,46 @@ window_json_assets(struct worker_buffer *data,
 }
 
 
+/*
+ * The request id of a window's message, which is the same whoever makes it: a
+ * window that was told by a Redis that has lost its last moments since is told
+ * again, and the peer can see that it knows it.  A UUID, version 8.
+ */
+static const char *
+window_req(struct worker_metering *m, const oscp_window_t *w,
+    oscp_message_kind_t kind, char req[WORKER_RANDOM_UUID_SIZE])
+{
+    int            len;
+    char           text[WINDOW_TEXT_SIZE];
+    unsigned char  h[EVP_MAX_MD_SIZE];
+
+    len = snprintf(text, sizeof(text), "%s %s %s %lld %lld", m->link->conn,
+                   m->binding->id, oscp_message_name(kind),
+                   (long long) w->start_ms, (long long) w->end_ms);
+
+    if (EVP_Digest(text, (size_t) len, h, NULL, EVP_sha256(), NULL) != 1) {
+        worker_context_fail(m->ctx, "no memory for a message");
+        memset(h, 0, sizeof(h));
+    }
+
+    h[6] = (h[6] & 0x0f) | 0x80;
+    h[8] = (h[8] & 0x3f) | 0x80;
+
+    len = 0;
+    for (int i = 0; i < 16; i++) {
+        len += snprintf(req + len, WORKER_RANDOM_UUID_SIZE - (size_t) len,
+                        i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x"
+                                                              : "%02x", h[i]);
+    }
+
+    return req;
+}
+
+
 /* One message into the outbox; its request id goes into the event. */
 static void
-window_send(struct worker_metering *m, const oscp_message_t *message,
-    oscp_ms_t now, struct worker_buffer *data)
+window_send(struct worker_metering *m, const oscp_window_t *w,
+    const oscp_message_t *message, oscp_ms_t now, struct worker_buffer *data)
 {
     char                req[WORKER_RANDOM_UUID_SIZE], *body;
     size_t              len;
@@ -152,7 +192,7 @@ window_send(struct worker_metering *m, const oscp_message_t *message,
     }
 
     oscp_write(message, body, len + 1);
-    out.req = worker_random_uuid(req);
+    out.req = window_req(m, w, message->kind, req);
     out.body = body;
     out.len = len;
     worker_post_write(m->ctx, &out);
@@ -181,7 +221,7 @@ window_report(struct worker_metering *m, const oscp_window_t *w,
 
     worker_json_open(data, "messages");
     for (size_t i = 0; i < report.n; i++) {
-        window_send(m, &report.messages[i], now, data);
+        window_send(m, w, &report.messages[i], now, data);
     }
     worker_json_close(data);
 

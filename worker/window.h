@@ -19,7 +19,8 @@ void worker_window_load(struct worker_metering *m);
 /*
  * Closes it: `assets` and their sum are what the meters say, COMPLETE.  Where
  * nothing that the profile serves was negotiated there are no messages, and the
- * event says so.
+ * event says so.  The messages' request ids follow from what they tell of: no
+ * accident can tell a window under two.
  */
 void worker_window_close(struct worker_metering *m, const oscp_window_t *w,
     const oscp_report_asset_t *assets, const oscp_report_sum_t *sum);
