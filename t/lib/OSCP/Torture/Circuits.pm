@@ -10,11 +10,12 @@ use warnings;
 use List::Util qw(max min);
 use POSIX ();
 
+use OSCP::Process qw(slow);
 use OSCP::Torture::Facts;
 use OSCP::Torture::Model;
 
 use constant {
-    LATE      => 0.3,      # s that a change may take on a machine in order
+    LATE      => 0.3 * slow(),  # s that a change may take when all is well
     LATE_MOST => 1.0,      # s more when nobody acts: valid_until ends then
     LAG_SPAN  => 2,        # s: how far back the looker's own lag counts
     ROUNDING  => 0.02,

@@ -6,11 +6,12 @@ package OSCP::Torture::Messages;
 use strict;
 use warnings;
 
+use OSCP::Process qw(slow);
 use OSCP::Torture::Facts;
 use OSCP::Torture::Schedule;
 use OSCP::Torture::Stage;
 
-use constant LATE => 2;       # s, on a machine that has other work
+use constant LATE => 2 * slow();    # s, on a machine that has other work
 
 # What the rules allow to be said of a message that was answered 204 and had
 # no effect: the operator took control back meanwhile.

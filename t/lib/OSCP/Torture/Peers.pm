@@ -8,11 +8,12 @@ use warnings;
 
 use List::Util qw(max);
 
+use OSCP::Process qw(slow);
 use OSCP::Torture::Facts;
 use OSCP::Torture::Schedule;
 
 use constant {
-    LATE  => 0.3,           # s
+    LATE  => 0.3 * slow(),  # s
     LEASE => 5,             # s
     MADE  => 4,             # s before a heartbeat came: when it was made
 };

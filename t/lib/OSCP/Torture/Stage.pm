@@ -280,7 +280,7 @@ sub keep {
 sub remove {
     my ($self) = @_;
 
-    system 'umount', "$self->{dir}/redis" if delete $self->{tmpfs};
+    $self->_unmount;
     remove_tree($self->{dir});
     return;
 }
@@ -291,7 +291,15 @@ sub DESTROY {
     return unless $self->{owner} == $$;
     local ($?, $!, $@);
     eval { $self->stop };
-    system 'umount', "$self->{dir}/redis" if delete $self->{tmpfs};
+    $self->_unmount;
+    return;
+}
+
+sub _unmount {
+    my ($self) = @_;
+
+    system 'sh', '-c', 'umount "$0" 2>/dev/null', "$self->{dir}/redis"
+        if delete $self->{tmpfs};
     return;
 }
 
