@@ -13,6 +13,7 @@ use OSCP::Process qw(wait_for);
 use OSCP::Torture::Circuits;
 use OSCP::Torture::Facts;
 use OSCP::Torture::Fault;
+use OSCP::Torture::Incidents;
 use OSCP::Torture::Load;
 use OSCP::Torture::Messages;
 use OSCP::Torture::Meters;
@@ -247,6 +248,7 @@ sub _judge {
         circuits => OSCP::Torture::Circuits->check($facts, $found),
         messages => OSCP::Torture::Messages->check($facts, $found),
         peers => OSCP::Torture::Peers->check($facts, $found),
+        incidents => OSCP::Torture::Incidents->check($facts, $found),
         windows => OSCP::Torture::Windows->check($facts, $found));
     my %status = $stage->stop;
 
