@@ -203,6 +203,36 @@ subtest 'a master without its replicas' => sub {
     works('with a replica again');
 };
 
+# What the former master knew last is lost: its owner may be cut off with it,
+# and be sure of its lease for as long as that lasts.
+subtest 'the promoted master does not know of the lease' => sub {
+    my $old = $redis->master;
+    my $lease = $direct->key('lease');
+
+    $direct->add_worker('--lease', '2s');
+    ok($direct->wait_log(qr/standing by/, 1), 'another worker stands by');
+    my ($owner, $other) = map { $direct->worker($_)->process } 0, 1;
+    my $log = length $direct->worker(1)->log_text;
+    $_->signal('STOP') for $owner, $other;
+    ok($redis->command('DEL', $lease), 'nobody has the lease');
+    ok(wait_for(sub { $old->command('WAIT', 1, 1000) >= 1 }), 'nor had it');
+    ok(wait_for(sub { eval { ($redis->sentinels)[1]
+        ->command('SENTINEL', 'FAILOVER', 'main') } }, 15), 'a failover');
+    ok($redis->wait_failover($old), 'is done');
+    $other->signal('CONT');
+
+    my $new = sub { substr $direct->worker(1)->log_text, $log };
+    ok(wait_for(sub { $new->() =~ /Redis is now/ }, 15), 'it follows');
+    my $since = time;
+    ok(wait_for(sub { $new->() =~ /standing by/ }), 'it takes no free lease');
+    ok(wait_for(sub { $new->() =~ /owns the shard/ }, 15), 'at once');
+    cmp_ok(time - $since, '>', 1.5, 'but when the former owner has lost it');
+    works('the new owner');
+    $owner->signal('CONT');
+    is($direct->worker(1)->stop, 0, 'ends clean');
+    works('and the former one again');
+};
+
 # Sentinels that stand still neither tell of a master nor hang up on anybody.
 subtest 'the master becomes a replica by hand' => sub {
     my $log = length $direct->worker->log_text;

@@ -75,13 +75,28 @@ lease_proven(struct worker_lease *lease)
 }
 
 
+/*
+ * A server that was promoted may not know of the last renewal or owner, and one
+ * who is cut off with the former master may prove its lease for as long as that
+ * lasts.  So nothing is taken from another until then, unless it is dead.
+ */
+static int
+lease_careful(const struct worker_lease *lease)
+{
+    int64_t  moved = worker_redis_moved_ms(lease->redis);
+
+    return moved != 0
+           && worker_clock_boot() < moved + lease->conf->lease_ms;
+}
+
+
 static int
 lease_eval(struct worker_lease *lease, enum worker_script script,
     worker_redis_reply *reply)
 {
     int          argc = 0;
     char         ms[24], at[OSCP_TIME_SIZE], schema[16];
-    const char  *argv[10];
+    const char  *argv[12];
 
     snprintf(ms, sizeof(ms), "%lld", (long long) lease->conf->lease_ms);
     oscp_time_format(worker_clock_wall(), at);
@@ -107,6 +122,7 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
         argv[argc++] = lease->dead;
         snprintf(schema, sizeof(schema), "%d", OSCP_SCHEMA);
         argv[argc++] = schema;
+        argv[argc++] = lease_careful(lease) ? "1" : "0";
     }
 
     return worker_redis_command(lease->redis, argc, argv, reply, lease);

@@ -46,7 +46,8 @@ void worker_lease_free(struct worker_lease *lease);
 /*
  * Tries to take it over `redis`, again and again, until taken() is called: when
  * it is free, or was this worker's, or its owner is known to be dead; never
- * while the shard's state is of a newer schema (oscp_version.h).  From
+ * while the shard's state is of a newer schema (oscp_version.h).  For one lease
+ * time after Redis has moved, also a free one is another's who had it.  From
  * then on renews it every third of its time.  `redis` must be ready and outlive
  * this, or worker_lease_drop() be called when it closes.
  */

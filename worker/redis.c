@@ -35,6 +35,8 @@ struct worker_redis {
     struct worker_lookout_member     member;    /* of the process's lookout */
     struct event                    *role;      /* asks again for the role */
     oscp_host_t                      host;      /* the last one; port 0: none */
+    int64_t                          moved_ms;  /* boot time when it changed;
+                                                   0: never */
     unsigned                         setup;     /* replies until ready */
     unsigned                         open:1;    /* to `host`, or on the way */
 };
@@ -224,6 +226,14 @@ redis_tell(struct worker_redis *redis, const oscp_host_t *host)
     worker_log(moved ? WORKER_LOG_INFO : WORKER_LOG_DEBUG, NULL,
                "Redis is %s%s:%u", moved ? "now " : "", host->host, host->port);
     redis->host = *host;
+    redis->moved_ms = moved ? worker_clock_boot() : 0;
+}
+
+
+int64_t
+worker_redis_moved_ms(const struct worker_redis *redis)
+{
+    return redis->moved_ms;
 }
 
 

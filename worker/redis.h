@@ -53,6 +53,12 @@ int worker_redis_command(struct worker_redis *redis, int argc,
 int worker_redis_send(struct worker_redis *redis, const char *data, size_t len,
     worker_redis_reply *reply, void *arg);
 
+/*
+ * The boot time (clock.h) at which the server was found to be another one than
+ * before, by a failover or because a slot has moved; 0: it never was.
+ */
+int64_t worker_redis_moved_ms(const struct worker_redis *redis);
+
 /* Closes with an event: what came back is not what was asked for. */
 void worker_redis_fail(struct worker_redis *redis, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

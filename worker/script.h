@@ -12,8 +12,11 @@ enum worker_script {
      * Takes the lease if it is free, held by this very worker, or still has
      * the value that a dead owner left.
      * KEYS lease, stats; ARGV worker id, lease in ms, now as text, that value
-     * or "", the schema that this worker knows (oscp_version.h).
-     * Reply: the new value "ID TOKEN" of ours, or [value held, ms to live]; or
+     * or "", the schema that this worker knows (oscp_version.h), "1" where
+     * also a free one is taken only by whoever had it last, or when that value
+     * is the last owner's id.
+     * Reply: the new value "ID TOKEN" of ours, or [value held, ms to live], or
+     * [last owner's id, -1] where it may only be the last owner's; or
      * the error "SCHEMA N": the state is of a newer one, and nothing was done.
      */
     WORKER_SCRIPT_ACQUIRE = 0,
