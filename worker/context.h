@@ -61,6 +61,9 @@ struct worker_context {
     uint64_t                        takes;     /* takes sent so far */
     uint64_t                        drained;   /* the last of them that left no
                                                   message in the stream */
+    oscp_ms_t                       back_ms;   /* when Redis was there again, */
+    int64_t                         away_ms;   /* and how long it was not, at
+                                                  most a minute; 0: never */
     unsigned                        sends;     /* messages under way to peers */
     unsigned                        live:1;    /* stored messages have been
                                                   applied: time may be judged

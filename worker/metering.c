@@ -168,6 +168,23 @@ metering_window(const struct worker_metering *m, oscp_window_t *w)
 }
 
 
+/*
+ * When a window may be closed.  While Redis was away sites were told to come
+ * again: what they have kept since is waited for, as long as Redis was away, or
+ * a window's length.
+ */
+static oscp_ms_t
+metering_due_ms(const struct worker_metering *m, const oscp_window_t *w)
+{
+    int64_t    away = m->ctx->away_ms;
+    oscp_ms_t  due = w->end_ms + w->grace_ms, back;
+
+    back = m->ctx->back_ms + (away < w->length_ms ? away : w->length_ms);
+
+    return due < m->ctx->back_ms && due < back ? back : due;
+}
+
+
 /* When an asset is forgotten. */
 static oscp_ms_t
 metering_forget_ms(const struct worker_metering_asset *a)
@@ -185,7 +202,8 @@ worker_metering_schedule(struct worker_metering *m)
     oscp_window_t  w;
 
     if (!m->asleep && metering_window(m, &w)) {
-        at_ms = w.end_ms + w.grace_ms + (m->waits ? w.length_ms : 0);
+        at_ms = m->waits ? w.end_ms + w.grace_ms + w.length_ms
+                         : metering_due_ms(m, &w);
     }
 
     for (size_t i = 0; i < m->n; i++) {
@@ -415,7 +433,7 @@ metering_is_due(const struct worker_metering *m, oscp_window_t *w,
     oscp_ms_t now)
 {
     return !m->asleep && !m->waits && metering_window(m, w)
-           && now >= w->end_ms + w->grace_ms;
+           && now >= metering_due_ms(m, w);
 }
 
 

@@ -27,6 +27,8 @@
 #define SHARD_COMMIT_SIZE      131072    /* bytes: groups beyond it wait for the
                                             next commit, and Redis breathes */
 #define SHARD_SETTLE_MS        1500      /* for sends under way, at the end */
+#define SHARD_AWAY_MAX_MS      60000     /* sites that were told 503 come again
+                                            within that */
 
 
 enum shard_phase {
@@ -58,6 +60,8 @@ struct worker_shard {
     struct worker_config_waiter      waiter;     /* for a fresh configuration */
     struct event                    *timer;      /* next try; end of settling */
     oscp_backoff_t                   backoff;
+    int64_t                          lost_ms;    /* Redis is away since; 0: it
+                                                    is there */
     unsigned                         committing:1;  /* a commit is under way */
     unsigned                         work:1;     /* there may be entries */
     unsigned                         waiting:1;  /* `wait` will tell */
@@ -134,6 +138,10 @@ shard_drop(struct worker_shard *shard)
         return;
     }
 
+    if (!quiet) {
+        shard->lost_ms = worker_clock_boot();
+    }
+
     shard->phase = SHARD_DOWN;
     shard_after(shard, oscp_backoff_next(&shard->backoff,
                                          worker_random_bits()));
@@ -143,7 +151,16 @@ shard_drop(struct worker_shard *shard)
 static void
 callback_ready(void *arg)
 {
+    int64_t               away;
     struct worker_shard  *shard = arg;
+
+    if (shard->lost_ms != 0) {
+        away = worker_clock_boot() - shard->lost_ms;
+        shard->ctx.away_ms = away < SHARD_AWAY_MAX_MS ? away
+                                                      : SHARD_AWAY_MAX_MS;
+        shard->ctx.back_ms = worker_clock_wall();
+        shard->lost_ms = 0;
+    }
 
     shard->phase = SHARD_STANDBY;
     worker_lease_take(shard->ctx.lease, shard->redis);
