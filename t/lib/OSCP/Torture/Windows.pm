@@ -51,7 +51,7 @@ sub _samples {
         $self->{facts}->all_events)
     {
         my $data = $e->{data};
-        my $key = join ' ', map { $data->{$_} // $data->{sample}{$_} // '' }
+        my $key = join ' ', map { $data->{sample}{$_} || $data->{entry} }
             qw(asset at);
         $self->{found}->(twice => $e->{t}, "the sample $key was refused twice:"
             . " $data->{why}") if $self->{refused}{$key}++;
