@@ -104,6 +104,9 @@ sub _event {
         && $data->{outcome} =~ /^(?:done|unchanged)$/)
     {
         $self->_command($data->{op}, $conn, $group, $e);
+    } elsif ($e->{event} eq 'ignored') {
+        # What came to a closed door is not heard of any more.
+        $self->{told}{$data->{req} // ''} = 1;
     } elsif ($e->{event} eq 'state') {
         $self->{found}->(state => $e->{t}, "$e->{conn}: $data->{from} to"
             . " $data->{to} after $conn->{state}")
