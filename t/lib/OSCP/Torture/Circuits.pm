@@ -13,6 +13,7 @@ use POSIX ();
 use OSCP::Process qw(slow);
 use OSCP::Torture::Facts;
 use OSCP::Torture::Model;
+use OSCP::Torture::Stage;
 
 use constant {
     LATE      => 0.3 * slow(),  # s that a change may take when all is well
@@ -199,11 +200,33 @@ sub _conn {
     return if $state eq '';
     $conn->{online} = $state eq 'online';
     $conn->{liveness} = OSCP::Torture::Facts::seconds($offline) // 0;
+    $self->_promised($name, $sample, $conn->{liveness}) if $conn->{online}
+        && !$self->{promised}{$name}{$offline}++;
     $self->{found}->(state => $sample->{at}, "$name is $state, its last"
         . " event says $conn->{state}")
         if defined $conn->{state} && $conn->{state} ne $state;
     $self->_heard($name, $sample, OSCP::Torture::Facts::seconds($received))
         if $sound && $conn->{enabled} && !$conn->{disconnected};
+    return;
+}
+
+# Liveness ends when a heartbeat of the peer said so, or by what a handshake
+# gives it.
+sub _promised {
+    my ($self, $name, $sample, $until) = @_;
+    my $facts = $self->{facts};
+
+    return unless $self->{health}->true_clock($sample->{at} - 30,
+        $sample->{at});
+    return if grep { $_->{message} eq 'heartbeat'
+        && abs(_promise($_) - $until) < 0.002 } $facts->peer($name, 'out');
+    my $last = max 0, map { $_->{t} + ($_->{ms} // 2000) / 1000 }
+        grep { $_->{message} =~ /^handshake/ && $_->{t} <= $sample->{at} }
+        $facts->peer($name, 'out'), $facts->peer($name, 'in');
+    $self->{found}->(liveness => $sample->{at}, "$name is online until "
+        . _clock($until) . ', which no heartbeat promised, nor the handshake'
+        . ' of ' . _clock($last))
+        if $until > $last + 3 * OSCP::Torture::Stage->INTERVAL + LATE;
     return;
 }
 
