@@ -37,7 +37,10 @@ sub owning {
 }
 
 sub token {
-    return ($redis->command('GET', $direct->key('lease')) =~ / (\d+)$/)[0];
+    my ($shard) = @_;
+
+    return ($redis->command('GET', $direct->key('lease', $shard // 0))
+        =~ / (\d+)$/)[0];
 }
 
 sub effective {
@@ -120,6 +123,28 @@ subtest 'two shards' => sub {
         'in both');
     ok($redis->command('GET', $direct->key('lease', 1)), 'a lease each');
     is_deeply($direct->hash('conn:vector'), {}, 'the former one is gone');
+};
+
+# Whoever came first would have all of them.
+subtest 'shards spread over the workers' => sub {
+    my $shards = 4;
+    my $tell = sub { join ' ', sort map { ($redis->command('GET',
+        $direct->key('lease', $_)) // '') =~ /^[^:]*:(\d+):/ }
+        0 .. $shards - 1 };
+    my $expect = sub { join ' ', sort map { ($_->pid) x ($shards / @_) } @_ };
+    my ($one, $other) = map { $direct->worker($_) } 0, 1;
+
+    is($other->stop, 0, 'one ends');
+    $direct->publish(shards => $shards,
+        map { ("c$_" => { groups => { "G$_" => {} } }) } 1 .. 6);
+    ok(wait_for(sub { $tell->() eq $expect->($one) }, 20), 'one has all');
+    $other->restart;
+    ok(wait_for(sub { $tell->() eq $expect->($one, $other) }, 30),
+        'another one comes and gets half of them');
+    my $before = join ' ', map { token($_) } 0 .. $shards - 1;
+    sleep 2 * LEASE;
+    is(join(' ', map { token($_) } 0 .. $shards - 1), $before,
+        'which does not change any more');
 };
 
 $direct->finish;

@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "http.h"
 #include "identity.h"
+#include "lease.h"
 #include "lookout.h"
 #include "shard.h"
 
@@ -31,6 +32,7 @@ struct worker_daemon {
     struct worker_http           *http;
     struct worker_config         *config;
     struct worker_shard_conf      shard_conf;
+    struct worker_lease_share     share;
     struct worker_shard          *shards[OSCP_SHARDS_MAX];
     unsigned                      nshards;      /* alive */
     struct event                 *timer;        /* the end of patience; or the
@@ -257,6 +259,7 @@ daemon_setup(struct worker_daemon *d)
     d->shard_conf.prefix = d->options->access.prefix;
     d->shard_conf.id = d->id;
     d->shard_conf.lease_ms = d->options->lease_ms;
+    d->shard_conf.share = &d->share;
     d->shard_conf.closed = callback_shard_closed;
     d->shard_conf.arg = d;
 

@@ -95,8 +95,8 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
     worker_redis_reply *reply)
 {
     int          argc = 0;
-    char         ms[24], at[OSCP_TIME_SIZE], schema[16];
-    const char  *argv[12];
+    char         ms[24], at[OSCP_TIME_SIZE], schema[16], share[16];
+    const char  *argv[14];
 
     snprintf(ms, sizeof(ms), "%lld", (long long) lease->conf->lease_ms);
     oscp_time_format(worker_clock_wall(), at);
@@ -104,8 +104,13 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
 
     argv[argc++] = "EVALSHA";
     argv[argc++] = worker_script_sha(script);
-    argv[argc++] = script == WORKER_SCRIPT_ACQUIRE ? "2" : "1";
+    argv[argc++] = script == WORKER_SCRIPT_ACQUIRE ? "3"
+                   : script == WORKER_SCRIPT_RENEW ? "2" : "1";
     argv[argc++] = lease->conf->key;
+
+    if (script != WORKER_SCRIPT_RELEASE) {
+        argv[argc++] = lease->conf->standby;
+    }
 
     if (script == WORKER_SCRIPT_ACQUIRE) {
         argv[argc++] = lease->conf->stats;
@@ -123,6 +128,8 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
         snprintf(schema, sizeof(schema), "%d", OSCP_SCHEMA);
         argv[argc++] = schema;
         argv[argc++] = lease_careful(lease) ? "1" : "0";
+        snprintf(share, sizeof(share), "%u", lease->conf->share->held);
+        argv[argc++] = share;
     }
 
     return worker_redis_command(lease->redis, argc, argv, reply, lease);
@@ -267,6 +274,7 @@ callback_acquired(void *arg, redisReply *reply)
     }
 
     memcpy(lease->value, reply->str, reply->len + 1);
+    lease->conf->share->held++;
     lease->waiting = 0;
     lease->refused = 0;
     lease_proven(lease);
@@ -280,6 +288,32 @@ callback_acquired(void *arg, redisReply *reply)
 }
 
 
+/*
+ * "ID HELD" of one who waits.  It owns one more when this is given to it, and
+ * says so only then: one lease time lies between two.
+ */
+static int
+lease_surplus(const struct worker_lease *lease, const redisReply *reply)
+{
+    unsigned                    held;
+    int64_t                     now = worker_clock_boot();
+    const char                 *blank = strchr(reply->str, ' ');
+    struct worker_lease_share  *share = lease->conf->share;
+
+    if (blank == NULL || sscanf(blank + 1, "%9u", &held) != 1
+        || share->held < held + 2
+        || (share->given_ms != 0
+            && now < share->given_ms + lease->conf->lease_ms))
+    {
+        return 0;
+    }
+
+    share->given_ms = now;
+
+    return 1;
+}
+
+
 static void
 callback_renewed(void *arg, redisReply *reply)
 {
@@ -289,13 +323,17 @@ callback_renewed(void *arg, redisReply *reply)
         return;
     }
 
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
+    if (reply->type != REDIS_REPLY_STRING) {
         lease_lost(lease, reply->type == REDIS_REPLY_ERROR ? reply->str
                           : "the lease is gone");
         return;
     }
 
     lease_proven(lease);
+
+    if (lease_surplus(lease, reply)) {
+        lease->events->surplus(lease->arg);
+    }
 }
 
 
@@ -327,6 +365,7 @@ worker_lease_drop(struct worker_lease *lease)
 {
     event_del(lease->timer);
     event_del(lease->deadline);
+    lease->conf->share->held -= lease->value[0] != '\0';
     lease->redis = NULL;
     lease->proven_ms = 0;
     lease->value[0] = '\0';

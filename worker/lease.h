@@ -24,6 +24,14 @@ struct worker_lease_events {
     void  (*taken)(void *arg);
     void  (*lost)(void *arg, const char *why);
     void  (*released)(void *arg);
+    void  (*surplus)(void *arg);          /* another worker waits for it that
+                                             owns fewer: release it */
+};
+
+/* How many leases this process holds: of several shards each has its share. */
+struct worker_lease_share {
+    unsigned  held;
+    int64_t   given_ms;                   /* boot time of the last surplus() */
 };
 
 /* Keys and times; kept by the owner for as long as the lease lives. */
@@ -31,6 +39,8 @@ struct worker_lease_conf {
     const char  *id;                      /* of this worker (identity.h) */
     const char  *key;                     /* of the lease */
     const char  *stats;                   /* of the shard's counters */
+    const char  *standby;                 /* of the one who waits for it */
+    struct worker_lease_share  *share;    /* of the process */
     int          shard;                   /* for the log */
     int64_t      lease_ms;
 };

@@ -22,7 +22,7 @@ static char  script_shas[WORKER_SCRIPT_COUNT][WORKER_SCRIPT_SHA_SIZE];
 static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
 
     [WORKER_SCRIPT_ACQUIRE] =
-    "local stored = redis.call('HGET', KEYS[2], 'schema') or '1'\n"
+    "local stored = redis.call('HGET', KEYS[3], 'schema') or '1'\n"
     "local schema = tonumber(stored)\n"
     "if not schema or schema > tonumber(ARGV[5]) then\n"
     "  return redis.error_reply('SCHEMA ' .. stored)\n"
@@ -30,24 +30,35 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
     "local held = redis.call('GET', KEYS[1])\n"
     "local me = ARGV[1] .. ' '\n"
     "if held and held ~= ARGV[4] and string.sub(held, 1, #me) ~= me then\n"
+    "  local first = redis.pcall('GET', KEYS[2])\n"
+    "  first = type(first) == 'string' and first\n"
+    "  local mine = first and string.sub(first, 1, #me) == me\n"
+    "  if not first or (mine and (first ~= me .. ARGV[7]\n"
+    "     or redis.call('PTTL', KEYS[2]) < ARGV[2] / 2)) or (not mine and\n"
+    "     tonumber(ARGV[7]) < tonumber(string.match(first, '%d+$') or 0))\n"
+    "  then\n"
+    "    redis.pcall('SET', KEYS[2], me .. ARGV[7], 'PX', ARGV[2])\n"
+    "  end\n"
     "  return {held, redis.call('PTTL', KEYS[1])}\n"
     "end\n"
-    "local last = redis.call('HGET', KEYS[2], 'owner')\n"
+    "local last = redis.call('HGET', KEYS[3], 'owner')\n"
     "if not held and ARGV[6] == '1' and last and last ~= ARGV[1]\n"
     "   and last ~= ARGV[4]\n"
     "then\n"
     "  return {last, -1}\n"
     "end\n"
-    "local token = redis.call('HINCRBY', KEYS[2], 'lease_token', 1)\n"
+    "local token = redis.call('HINCRBY', KEYS[3], 'lease_token', 1)\n"
     "local value = me .. token\n"
     "redis.call('SET', KEYS[1], value, 'PX', ARGV[2])\n"
-    "redis.call('HSET', KEYS[2], 'owner', ARGV[1], 'owner_since', ARGV[3],\n"
+    "redis.call('HSET', KEYS[3], 'owner', ARGV[1], 'owner_since', ARGV[3],\n"
     "           'schema', ARGV[5])\n"
     "return value\n",
 
     [WORKER_SCRIPT_RENEW] =
     SCRIPT_FENCE
-    "return redis.call('PEXPIRE', KEYS[1], ARGV[2])\n",
+    "redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
+    "local first = redis.pcall('GET', KEYS[2])\n"
+    "return type(first) == 'string' and first or ''\n",
 
     [WORKER_SCRIPT_RELEASE] =
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then\n"

@@ -11,17 +11,21 @@ enum worker_script {
     /*
      * Takes the lease if it is free, held by this very worker, or still has
      * the value that a dead owner left.
-     * KEYS lease, stats; ARGV worker id, lease in ms, now as text, that value
-     * or "", the schema that this worker knows (oscp_version.h), "1" where
-     * also a free one is taken only by whoever had it last, or when that value
-     * is the last owner's id.
+     * KEYS lease, standby, stats; ARGV worker id, lease in ms, now as text,
+     * that value or "", the schema that this worker knows (oscp_version.h), "1"
+     * where also a free one is taken only by whoever had it last, or when that
+     * value is the last owner's id; how many leases the worker has.  Refused,
+     * the one with the fewest leaves "ID NUMBER" in standby, for a lease time.
      * Reply: the new value "ID TOKEN" of ours, or [value held, ms to live], or
-     * [last owner's id, -1] where it may only be the last owner's; or
-     * the error "SCHEMA N": the state is of a newer one, and nothing was done.
+     * [last owner's id, -1] where it may only be the last owner's; or the error
+     * "SCHEMA N": the state is of a newer one, and nothing was done.
      */
     WORKER_SCRIPT_ACQUIRE = 0,
 
-    /* Prolongs it.  KEYS lease; ARGV value, lease in ms.  Reply: 1. */
+    /*
+     * Prolongs it.  KEYS lease, standby; ARGV value, lease in ms.  Reply: what
+     * is in standby, or "".
+     */
     WORKER_SCRIPT_RENEW,
 
     /* Gives it back.  KEYS lease; ARGV value.  Reply: 1, 0: it was lost. */

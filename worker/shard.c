@@ -27,6 +27,8 @@
 #define SHARD_COMMIT_SIZE      131072    /* bytes: groups beyond it wait for the
                                             next commit, and Redis breathes */
 #define SHARD_SETTLE_MS        1500      /* for sends under way, at the end */
+#define SHARD_YIELD_MS         1000      /* until a shard that was given to
+                                            another worker is asked for */
 #define SHARD_AWAY_MAX_MS      60000     /* sites that were told 503 come again
                                             within that */
 
@@ -50,6 +52,7 @@ struct worker_shard {
     struct worker_context            ctx;
     char                             key_lease[OSCP_KEY_SIZE];
     char                             key_stats[OSCP_KEY_SIZE];
+    char                             key_standby[OSCP_KEY_SIZE];
     struct worker_lease_conf         lease_conf;
 
     struct worker_redis             *redis;      /* commands */
@@ -106,6 +109,7 @@ shard_forget(struct worker_shard *shard)
     event_del(shard->timer);
 
     shard->ctx.live = 0;
+    shard->ctx.closing = shard->stop;
     shard->ctx.failed = 0;
     shard->committing = 0;
     shard->work = 0;
@@ -211,7 +215,34 @@ callback_lease_released(void *arg)
     struct worker_shard  *shard = arg;
 
     shard_log(shard, WORKER_LOG_INFO, "the shard is given back");
-    shard_closed(shard);
+
+    if (shard->stop) {
+        shard_closed(shard);
+        return;
+    }
+
+    /* whoever waits for it asks sooner */
+    shard_forget(shard);
+    shard->phase = SHARD_DOWN;
+    shard_after(shard, SHARD_YIELD_MS);
+}
+
+
+/* Ends as by close(), and then stands by. */
+static void
+callback_lease_surplus(void *arg)
+{
+    struct worker_shard  *shard = arg;
+
+    if (shard->phase != SHARD_RUNNING || shard->ctx.failed) {
+        return;
+    }
+
+    shard_log(shard, WORKER_LOG_INFO, "goes to a worker that owns fewer");
+    shard->ctx.closing = 1;
+    shard->phase = SHARD_CLOSING;
+    shard_after(shard, SHARD_SETTLE_MS);
+    worker_context_wake(&shard->ctx);
 }
 
 
@@ -582,7 +613,8 @@ shard_setup(struct worker_shard *shard)
     const struct worker_shard_conf  *conf = shard->conf;
 
     static const struct worker_lease_events  lease_events = {
-        callback_lease_taken, callback_lease_lost, callback_lease_released
+        callback_lease_taken, callback_lease_lost, callback_lease_released,
+        callback_lease_surplus
     };
     static const struct worker_wait_events  wait_events = {
         callback_work, callback_wait_lost
@@ -596,11 +628,14 @@ shard_setup(struct worker_shard *shard)
 
     worker_context_key(ctx, shard->key_lease, "lease", NULL, NULL, NULL);
     worker_context_key(ctx, shard->key_stats, "stats", NULL, NULL, NULL);
+    worker_context_key(ctx, shard->key_standby, "standby", NULL, NULL, NULL);
     worker_context_key(ctx, events, "events", NULL, NULL, NULL);
 
     shard->lease_conf.id = conf->id;
     shard->lease_conf.key = shard->key_lease;
     shard->lease_conf.stats = shard->key_stats;
+    shard->lease_conf.standby = shard->key_standby;
+    shard->lease_conf.share = conf->share;
     shard->lease_conf.shard = (int) ctx->shard;
     shard->lease_conf.lease_ms = conf->lease_ms;
 

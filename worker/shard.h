@@ -25,6 +25,7 @@ struct worker_shard_conf {
     const char                      *prefix;
     const char                      *id;          /* of this worker */
     int64_t                          lease_ms;
+    struct worker_lease_share       *share;       /* of the process's shards */
     void                           (*closed)(void *arg);   /* after close */
     void                            *arg;
 };
