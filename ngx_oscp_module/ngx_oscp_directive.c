@@ -504,17 +504,20 @@ ngx_oscp_directive_set_group(ngx_conf_t *cf, ngx_oscp_builder_t *b,
 
         } else if (ngx_oscp_value_named(&args[i], "rated=", &value)) {
             group->has_rated = 1;
-            rv = ngx_oscp_value_power(&value, &group->rated_w);
+            rv = ngx_oscp_value_power(&value, &group->rated_w)
+                 ? "rated= " NGX_OSCP_VALUE_POWER : NULL;
 
         } else if (ngx_oscp_value_named(&args[i], "safe_default=", &value)) {
             group->has_safe_default = 1;
-            rv = ngx_oscp_value_power(&value, &group->safe_default_w);
+            rv = ngx_oscp_value_power(&value, &group->safe_default_w)
+                 ? "safe_default= " NGX_OSCP_VALUE_POWER : NULL;
 
         } else if (ngx_oscp_value_named(&args[i], "voltage=", &value)) {
             rv = ngx_oscp_value_voltage(&value, &group->voltage_v);
 
         } else {
-            rv = "has a parameter that is not known";
+            rv = "has a parameter that is not known: it takes scope=, "
+                 "circuit=, rated=, safe_default=, asset= and voltage=";
         }
 
         if (rv) {

@@ -763,21 +763,27 @@ ngx_oscp_endpoint_auth(ngx_http_request_t *r,
 
 
 /*
- * One line per refusal.  Of what came from outside it holds only a request id
- * that has passed its check, and texts that oscp_error_set() has cleaned.
+ * One line per refusal: the answer does not say why a peer does not get in, so
+ * this must.  While Redis is away, which is logged once, at info only.  Of what
+ * came from outside it holds only a request id that has passed its check, and
+ * texts that oscp_error_set() has cleaned.
  */
 static void
 ngx_oscp_endpoint_log(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx,
     ngx_uint_t status, const char *text)
 {
-    ngx_str_t  unknown = ngx_string("-"), *name, *id, *message;
+    ngx_str_t   unknown = ngx_string("-"), *name, *id, *message;
+    ngx_uint_t  level;
 
     name = ctx->connection ? (ngx_str_t *) &ctx->connection->node.str
                            : &unknown;
     id = ctx->entry.request_id.len ? &ctx->entry.request_id : &unknown;
     message = ctx->message.len ? &ctx->message : &unknown;
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+    level = status < NGX_HTTP_INTERNAL_SERVER_ERROR ? NGX_LOG_NOTICE
+                                                    : NGX_LOG_INFO;
+
+    ngx_log_error(level, r->connection->log, 0,
                   "oscp: answered %ui to %V of connection %V, request id %V: "
                   "%s%s%s", status, message, name, id, text,
                   ctx->reason ? ": " : "", ctx->reason ? ctx->reason : "");

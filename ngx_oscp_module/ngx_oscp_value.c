@@ -67,7 +67,7 @@ ngx_oscp_value_power(const ngx_str_t *text, double *watts)
     if (ngx_oscp_value_number(text, ngx_oscp_value_watts, watts) != NGX_OK
         || *watts < 0)
     {
-        return "must be a power with its unit, such as 400kW or 60000W";
+        return NGX_OSCP_VALUE_POWER;
     }
 
     return NULL;

@@ -13,6 +13,9 @@
 /* "30s", "15m", "1h 30m"; a bare number is seconds. */
 char *ngx_oscp_value_duration(const ngx_str_t *text, int64_t *ms);
 
+#define NGX_OSCP_VALUE_POWER                                                  \
+    "must be a power with its unit, such as 400kW or 60000W"
+
 /* "400kW", "60000W", "1.5MW": a number ≥ 0 with its unit. */
 char *ngx_oscp_value_power(const ngx_str_t *text, double *watts);
 

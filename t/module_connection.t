@@ -105,13 +105,15 @@ my @wrong = (
     ['group G2;', '"group G2" scope= must be'],
     ['group G2 scope=s circuit=c;', '"group G2 scope=s circuit=c" a circuit'
         . ' needs rated='],
-    ['group G2 scope=s rated=60;', '"group G2 scope=s rated=60" must be a'
-        . ' power with its unit'],
+    ['group G2 scope=s rated=60;', '"group G2 scope=s rated=60" rated= must be'
+        . ' a power with its unit'],
+    ['group G2 scope=s safe_default=60;', 'safe_default= must be a power with'],
     ['group G2 scope=s circuit=c rated=60kW safe_default=61kW;',
         'safe_default=61kW" safe_default= must be at most rated='],
     ['group G2 scope=s voltage=0;', '"group G2 scope=s voltage=0" must be a'],
     ['group G2 scope=s colour=red;',
-        '"group G2 scope=s colour=red" has a parameter that is not known'],
+        '"group G2 scope=s colour=red" has a parameter that is not known: it'
+        . ' takes scope='],
     ['group DEPOT01 scope=s;', '"group DEPOT01', 'is there twice'],
     ['group G2 scope=depot-1;', '"group G2 scope=depot-1" its scope must not'],
     ['moon full;', '"moon full" is not known'],

@@ -93,6 +93,14 @@ subtest 'adjust and compliance' => sub {
     is($status, 0, 'done');
     is($out, "vector: done: is requested\n", 'and said');
 
+    for (['--until', '2020-01-01T00:00:00Z'], ['--from',
+        '2030-01-02T00:00:00Z', '--until', '2030-01-01T00:00:00Z'])
+    {
+        my ($failed, undef, $err) = $ctl->run(@adjust, '1MW', @$_);
+        is($failed, 1, 'an end before the beginning, or that is over');
+        like($err, qr/--until must be after (now|--from), and in the/, 'is said');
+    }
+
     my $before = time;
     ($order, $status, $out) = order([@adjust, '0.4MW', '--until',
         '2030-01-01T00:00:00Z', '--replace', '--json'], 'refused', 'no');

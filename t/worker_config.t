@@ -37,6 +37,24 @@ sub told {
 subtest 'nothing is published' => sub {
     ok(wait_for(sub { $direct->worker->log_text =~ /begins as/ }), 'it runs');
     is(scalar(@{$redis->command('KEYS', '*:circuit:*')}), 0, 'and waits');
+    ok(wait_for(sub { $direct->worker->log_text
+        =~ /nginx has published no configuration here yet: there is no oscp:c/
+        }), 'and says for what');
+};
+
+# A Redis that lets us in but not read is asked ever more rarely, and the log
+# is told once.
+subtest 'nothing may be read' => sub {
+    my $log = sub { $direct->worker->log_text };
+
+    $redis->command('ACL', 'SETUSER', 'default', '-hget');
+    ok(wait_for(sub { $log->() =~ /no configuration from Redis: .*NOPERM/ }),
+        'is said');
+    sleep 1;
+    is(scalar(() = $log->() =~ /no configuration from Redis/g), 1, 'once');
+    unlike($log->(), qr/Redis is back/, 'while it lasts');
+    $redis->command('ACL', 'SETUSER', 'default', '+hget');
+    ok(wait_for(sub { $log->() =~ /Redis is back/ }), 'and when it is over');
 };
 
 subtest 'a first configuration' => sub {

@@ -36,14 +36,14 @@ static access_setter  access_set_prefix;
 static const struct worker_access_option
     access_options[WORKER_ACCESS_OPTIONS] =
 {
-    { "redis", "ADDRESS", "unix:/PATH, HOST[:PORT], [IPv6]:PORT, "
-      "sentinel:NAME@HOST:PORT,… or cluster:HOST:PORT,…; default: "
-      "$OSCP_REDIS, else " ACCESS_REDIS_DEFAULT },
+    { "redis", "ADDRESS", "unix:/PATH, HOST[:PORT], [IPv6]:PORT,\n"
+      "sentinel:NAME@HOST[:PORT],… or\ncluster:HOST[:PORT],…;\n"
+      "default: $OSCP_REDIS, else " ACCESS_REDIS_DEFAULT },
     { "redis-user", "NAME", "the Redis user" },
     { "redis-password-file", "FILE", "its password; read again on SIGHUP" },
     { "redis-db", "N", "the Redis database; default 0" },
-    { "redis-tls-ca", "FILE", "TLS to Redis, by certificates of this CA; read "
-      "again on SIGHUP" },
+    { "redis-tls-ca", "FILE", "TLS to Redis, by certificates of this CA;\n"
+      "read again on SIGHUP" },
     { "prefix", "PREFIX", "what every key begins with; default "
       OSCP_PREFIX_DEFAULT },
 };

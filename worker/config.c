@@ -39,6 +39,7 @@ struct worker_config {
     unsigned                   ready:1;     /* connected */
     unsigned                   asking:1;    /* a reading is under way */
     unsigned                   told:1;      /* the log knows of the trouble */
+    unsigned                   missed:1;    /* ... and that nothing is there */
 };
 
 
@@ -141,6 +142,14 @@ config_read_done(struct worker_config *config)
     struct timeval                tv;
     struct worker_config_waiter  *w;
 
+    /* only now: a Redis that lets us in may still not let us read */
+    if (config->told) {
+        worker_log(WORKER_LOG_INFO, NULL, "Redis is back");
+    }
+
+    config->told = 0;
+    oscp_backoff_reset(&config->backoff);
+
     /* who asks again meanwhile waits for the next one */
     while ((w = TAILQ_FIRST(&config->served)) != NULL) {
         TAILQ_REMOVE(&config->served, w, next);
@@ -204,6 +213,13 @@ callback_version(void *arg, redisReply *reply)
 
     version = reply->type == REDIS_REPLY_STRING ? reply->str : "";
 
+    if (*version == '\0' && config->set == NULL && !config->missed) {
+        worker_log(WORKER_LOG_WARN, NULL, "nginx has published no "
+                   "configuration here yet: there is no %s; waiting for it",
+                   config->key);
+        config->missed = 1;
+    }
+
     if (strcmp(version, config->set ? config->set->version : "") == 0) {
         config_read_done(config);
         return;
@@ -257,13 +273,7 @@ callback_ready(void *arg)
 {
     struct worker_config  *config = arg;
 
-    if (config->told) {
-        worker_log(WORKER_LOG_INFO, NULL, "Redis is back");
-    }
-
-    config->told = 0;
     config->ready = 1;
-    oscp_backoff_reset(&config->backoff);
     config_ask(config);
 }
 

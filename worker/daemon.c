@@ -293,7 +293,8 @@ worker_daemon_create(struct event_base *base,
         return NULL;
     }
 
-    worker_log(WORKER_LOG_INFO, NULL, "oscp-worker begins as %s", d->id);
+    worker_log(WORKER_LOG_INFO, NULL, "oscp-worker begins as %s, Redis at %s",
+               d->id, options->access.text);
 
     return d;
 }

@@ -34,7 +34,7 @@ static const struct {
     { "shards", options_set_shards, "LIST|all",
       "shards to work for, as 0,2,4-7; default all" },
     { "lease", options_set_lease, "TIME",
-      "how long a dead worker keeps a shard, 1s to 60s; default 5s" },
+      "how long a dead worker keeps a shard,\n1s to 60s; default 5s" },
     { "log-level", options_set_log_level, "L",
       "error, warn, info or debug; default info" },
     { "log-format", options_set_log_format, "F", "text or json; default text" },
@@ -179,7 +179,17 @@ options_help_line(const char *name, const char *value, const char *help)
     char  left[64];
 
     snprintf(left, sizeof(left), "--%s%s%s", name, *value ? " " : "", value);
-    printf("  %-30s %s\n", left, help);
+    printf("  %-29s ", left);
+
+    /* a "\n" in a text goes on below its beginning */
+    for ( ; *help != '\0'; help++) {
+        putchar(*help);
+        if (*help == '\n') {
+            printf("%*s", 32, "");
+        }
+    }
+
+    putchar('\n');
 }
 
 

@@ -28,6 +28,16 @@ wish_blocks(const struct worker_ctl *ctl, struct worker_buffer *text)
                                                            : o->from_ms;
     wish.blocks[0].end_ms = o->until_ms;
 
+    if (wish.blocks[0].end_ms <= wish.blocks[0].start_ms
+        || wish.blocks[0].end_ms <= ctl->now_ms)
+    {
+        worker_ctl_out_error("--until must be after %s, and in the future; "
+                             "HH:MM is of today, of another day YYYY-MM-DD "
+                             "HH:MM", o->from_ms == OSCP_TIME_NONE
+                             ? "now" : "--from");
+        return -1;
+    }
+
     size = oscp_adjust_write(&wish, NULL, 0) + 1;
     p = worker_buffer_reserve(text, size);
     if (p == NULL) {
@@ -41,7 +51,7 @@ wish_blocks(const struct worker_ctl *ctl, struct worker_buffer *text)
 }
 
 
-/* What is wrong with it the worker says, by the name of the field. */
+/* What else is wrong with it the worker says, by the name of the field. */
 int
 worker_ctl_wish_run(struct worker_ctl *ctl)
 {
