@@ -56,6 +56,7 @@ usage: ./build.sh COMMAND
   install         into the system: module, programs, examples
                   (DESTDIR=, PREFIX=/usr/local)
   clean           remove build/ and sandbox/
+  help            this text
 USAGE
 }
 
