@@ -175,11 +175,10 @@ char *
 ngx_oscp_address_finish(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis)
 {
     char       *rv;
-    ngx_str_t   given = ngx_string("tls");
+    ngx_str_t   given = ngx_string("tls"), user = ngx_string("user=");
 
     if (redis->user.len && redis->password.len == 0) {
-        return ngx_oscp_conf_wrong(cf, &redis->user,
-                                   "has a user, and so needs password_file=");
+        return ngx_oscp_conf_wrong(cf, &user, "needs password_file= as well");
     }
 
     if (!redis->secure) {

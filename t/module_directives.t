@@ -74,7 +74,7 @@ oscp_redis cluster:127.0.0.1 db=1;
 oscp_redis 127.0.0.1 user=nginx;
 --- must_die
 --- error_log
-"oscp_redis nginx" has a user, and so needs password_file=
+"oscp_redis user=" needs password_file= as well
 
 
 === TEST 9: oscp_redis password_file= that is not there

@@ -172,7 +172,7 @@ subtest 'events' => sub {
     event('ignored', qq({"n":$_,"list":[1,2],"in":{"a":"b"}})) for 1 .. 30;
     my ($status, $out) = $ctl->run('events');
     is((() = $out =~ /\n/g), 20, 'the last 20');
-    like($out, qr/^\S+\.\d{3}  vector  ignored  by worker  n=11 list=\[2\] in.a=b$/m,
+    like($out, qr/^\S+\.\d{3}  vector  ignored  by worker  n=11 list=\[2 in all\] in.a=b$/m,
         'in short');
     like((split /\n/, $out)[-1], qr/n=30 /, 'the newest at the end');
     ($status, $out) = $ctl->run('events', '-n', 'all', '--json');

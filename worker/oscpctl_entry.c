@@ -32,7 +32,7 @@ entry_value(struct worker_buffer *b, const cJSON *item)
         worker_buffer_text(b, cJSON_IsTrue(item) ? "true" : "false");
 
     } else if (cJSON_IsArray(item)) {
-        worker_buffer_format(b, "[%d]", cJSON_GetArraySize(item));
+        worker_buffer_format(b, "[%d in all]", cJSON_GetArraySize(item));
 
     } else {
         worker_buffer_text(b, "null");
