@@ -22,9 +22,14 @@ my $cp = $stack->cp;
 
 sub forecast {
     my ($group, $kw, %o) = @_;
+    my $status;
 
-    return $cp->command("forecast group=$group kw=$kw length=1h start=-1m"
-        . ($o{id} ? " id=$o{id}" : ''))->{status};
+    # A kept connection that a reload has closed gives none: then another one.
+    for (1 .. 2) {
+        $status //= $cp->command("forecast group=$group kw=$kw length=1h"
+            . ' start=-1m' . ($o{id} ? " id=$o{id}" : ''))->{status};
+    }
+    return $status;
 }
 
 sub is_circuit {

@@ -80,7 +80,8 @@ sub once {
         $redis->stream($direct->key('events', $shard));
     my @bad = grep { ($count{$_} // 0) != 1 } sort keys %{$sent{$shard}};
     is_deeply(\@bad, [], "$what: " . keys(%{$sent{$shard}})
-        . ' messages, each once');
+        . ' messages, each once') or diag(explain([map { [$_, $count{$_}] }
+        @bad], [$redis->stream($direct->key('in', $shard))]));
 }
 
 sub logs {

@@ -114,15 +114,52 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
     "end\n"
     "return out\n",
 
+    /*
+     * While a slot moves between the nodes of a cluster, touching a key that is
+     * not there fails, in the middle of a script too, and what came before has
+     * happened.  All keys are there when it begins, else it is refused: so none
+     * may vanish before the last command.  What deletes comes at the end, and a
+     * hash that is deleted and then written loses its other fields instead.
+     */
     [WORKER_SCRIPT_COMMIT] =
     SCRIPT_FENCE
-    "local i, n = 2, 0\n"
+    "local i, n, last, gone = 2, 0, {}, {}\n"
+    "local function rewrite(key, first, to)\n"
+    "  local new, stale = {}, {}\n"
+    "  for at = first, to, 2 do new[ARGV[at]] = true end\n"
+    "  if redis.call('TYPE', key).ok == 'hash' then\n"
+    "    local was = redis.call('HGETALL', key)\n"
+    "    for at = 1, #was, 2 do\n"
+    "      if not new[was[at]] then stale[#stale + 1] = was[at] end\n"
+    "    end\n"
+    "  else\n"
+    "    redis.call('DEL', key)\n"
+    "  end\n"
+    "  redis.call('HSET', key, unpack(ARGV, first, to))\n"
+    "  if #stale > 0 then redis.call('HDEL', key, unpack(stale)) end\n"
+    "end\n"
     "while i <= #ARGV do\n"
-    "  local words = tonumber(ARGV[i])\n"
-    "  redis.call(unpack(ARGV, i + 1, i + words))\n"
-    "  i = i + words + 1\n"
+    "  local to = i + tonumber(ARGV[i])\n"
+    "  local name, key = ARGV[i + 1], ARGV[i + 2]\n"
+    "  if name == 'DEL' then\n"
+    "    gone[key] = true\n"
+    "  elseif name == 'SREM' then\n"
+    "    last[#last + 1] = {i + 1, to}\n"
+    "  elseif not gone[key] then\n"
+    "    redis.call(unpack(ARGV, i + 1, to))\n"
+    "  elseif name == 'HSET' then\n"
+    "    rewrite(key, i + 3, to)\n"
+    "    gone[key] = nil\n"
+    "  elseif name ~= 'HDEL' and name ~= 'EXPIRE' then\n"
+    "    return redis.error_reply('ERR ' .. name .. ' of what is deleted')\n"
+    "  end\n"
+    "  i = to + 1\n"
     "  n = n + 1\n"
     "end\n"
+    "for _, place in ipairs(last) do\n"
+    "  redis.call(unpack(ARGV, place[1], place[2]))\n"
+    "end\n"
+    "for key in pairs(gone) do redis.call('DEL', key) end\n"
     "return n\n",
 
     /*

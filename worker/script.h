@@ -55,7 +55,9 @@ enum worker_script {
 
     /*
      * One transaction.  KEYS lease, every key that is touched; ARGV value, then
-     * per command the number of its words, and the words.
+     * per command the number of its words, and the words.  A key that is
+     * DELeted and not written afterwards goes at the end, and so do members
+     * that SREM removes; what is written after DEL must be a hash, by HSET.
      * Reply: the number of commands.
      */
     WORKER_SCRIPT_COMMIT,
