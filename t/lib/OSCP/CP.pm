@@ -37,6 +37,7 @@ sub start {
         log => "$dir/$name.log", argv => [$^X, $PROGRAM,
             map({ ('--listen', $_) } @{$self->{listen}}),
             defined $self->{base} ? ('--base', $self->{base}) : (),
+            map({ ('--do', $_) } @{$self->{do} // []}),
             '--record', "$dir/$name.record", '--ready', $ready]);
     wait_for(sub { -e $ready || !$self->{process}->alive }, 20);
     open my $fh, '<', $ready

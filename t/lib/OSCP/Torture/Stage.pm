@@ -102,6 +102,8 @@ sub workers { return map { $_[0]{workers}{$_} } sort keys %{$_[0]{workers}} }
 sub start {
     my ($self) = @_;
     my ($dir, $build) = @$self{qw(dir build)};
+    my %profile = map { $_->{name} => $_->{profile} }
+        @OSCP::Torture::Schedule::CONNECTIONS;
     my @names = map { $_->{name} } @OSCP::Torture::Schedule::CONNECTIONS;
 
     $ENV{OSCP_CLOCK_FILE} = $self->{clock_file};
@@ -113,9 +115,9 @@ sub start {
         appendfsync => 'always')->start;
     for my $name (@names) {
         # What of ours is invalid, and when that is no wonder, is the
-        # checker's to say.
+        # checker's to say.  Its profile holds from the first request on.
         $self->{cps}{$name} = OSCP::CP->new(dir => $dir, name => "cp-$name",
-            invalid => 'any')->start;
+            do => ["profile $profile{$name}"], invalid => 'any')->start;
     }
     $self->{proxy} = OSCP::Torture::Proxy->start(
         (map { $_ => ["$dir/$_.sock", $self->redis->socket] }
