@@ -57,7 +57,8 @@ play(LENGTH / 1000 + 0.5, 1);
 is($redis->stop, 0, 'Redis goes');
 play(2.5 * LENGTH / 1000, 0);
 $redis->start;
-ok(wait_for(sub { running() == 2 }, 10), 'and is back');
+# The meter is read all the time.
+ok(wait_for(sub { play(0.2, 0); running() == 2 }, 10), 'and is back');
 $direct->samples(splice @kept, 0, 5) for 1 .. 2;
 sleep 0.2;
 $direct->samples(splice @kept, 0, 5) while @kept;
