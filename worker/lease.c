@@ -104,15 +104,11 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
 
     argv[argc++] = "EVALSHA";
     argv[argc++] = worker_script_sha(script);
-    argv[argc++] = script == WORKER_SCRIPT_ACQUIRE ? "3"
-                   : script == WORKER_SCRIPT_RENEW ? "2" : "1";
+    argv[argc++] = script == WORKER_SCRIPT_ACQUIRE ? "3" : "1";
     argv[argc++] = lease->conf->key;
 
-    if (script != WORKER_SCRIPT_RELEASE) {
-        argv[argc++] = lease->conf->standby;
-    }
-
     if (script == WORKER_SCRIPT_ACQUIRE) {
+        argv[argc++] = lease->conf->standby;
         argv[argc++] = lease->conf->stats;
         argv[argc++] = lease->conf->id;
 
@@ -133,28 +129,6 @@ lease_eval(struct worker_lease *lease, enum worker_script script,
     }
 
     return worker_redis_command(lease->redis, argc, argv, reply, lease);
-}
-
-
-static void
-callback_timer(evutil_socket_t fd, short what, void *arg)
-{
-    int                   rc;
-    struct worker_lease  *lease = arg;
-
-    (void) fd;
-    (void) what;
-
-    if (lease->value[0] != '\0') {
-        rc = lease_eval(lease, WORKER_SCRIPT_RENEW, callback_renewed);
-
-    } else {
-        rc = lease_eval(lease, WORKER_SCRIPT_ACQUIRE, callback_acquired);
-    }
-
-    if (rc == -1) {
-        lease_lost(lease, "cannot ask for the lease");
-    }
 }
 
 
@@ -323,16 +297,64 @@ callback_renewed(void *arg, redisReply *reply)
         return;
     }
 
-    if (reply->type != REDIS_REPLY_STRING) {
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1) {
         lease_lost(lease, reply->type == REDIS_REPLY_ERROR ? reply->str
                           : "the lease is gone");
         return;
     }
 
     lease_proven(lease);
+}
 
-    if (lease_surplus(lease, reply)) {
+
+static void
+callback_standby(void *arg, redisReply *reply)
+{
+    struct worker_lease  *lease = arg;
+
+    if (lease->redis != NULL && lease->value[0] != '\0'
+        && reply->type == REDIS_REPLY_STRING && lease_surplus(lease, reply))
+    {
         lease->events->surplus(lease->arg);
+    }
+}
+
+
+/*
+ * Who waits is asked apart: mostly that key is not there, and while a slot of a
+ * cluster moves a script that names it would be refused, and the lease lost.
+ */
+static int
+lease_renew(struct worker_lease *lease)
+{
+    const char  *argv[] = { "GET", lease->conf->standby };
+
+    if (lease_eval(lease, WORKER_SCRIPT_RENEW, callback_renewed) == -1) {
+        return -1;
+    }
+
+    return worker_redis_command(lease->redis, 2, argv, callback_standby, lease);
+}
+
+
+static void
+callback_timer(evutil_socket_t fd, short what, void *arg)
+{
+    int                   rc;
+    struct worker_lease  *lease = arg;
+
+    (void) fd;
+    (void) what;
+
+    if (lease->value[0] != '\0') {
+        rc = lease_renew(lease);
+
+    } else {
+        rc = lease_eval(lease, WORKER_SCRIPT_ACQUIRE, callback_acquired);
+    }
+
+    if (rc == -1) {
+        lease_lost(lease, "cannot ask for the lease");
     }
 }
 

@@ -56,9 +56,7 @@ static const char *const  script_texts[WORKER_SCRIPT_COUNT] = {
 
     [WORKER_SCRIPT_RENEW] =
     SCRIPT_FENCE
-    "redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
-    "local first = redis.pcall('GET', KEYS[2])\n"
-    "return type(first) == 'string' and first or ''\n",
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[2])\n",
 
     [WORKER_SCRIPT_RELEASE] =
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then\n"

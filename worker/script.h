@@ -22,10 +22,7 @@ enum worker_script {
      */
     WORKER_SCRIPT_ACQUIRE = 0,
 
-    /*
-     * Prolongs it.  KEYS lease, standby; ARGV value, lease in ms.  Reply: what
-     * is in standby, or "".
-     */
+    /* Prolongs it.  KEYS lease; ARGV value, lease in ms.  Reply: 1. */
     WORKER_SCRIPT_RENEW,
 
     /* Gives it back.  KEYS lease; ARGV value.  Reply: 1, 0: it was lost. */
