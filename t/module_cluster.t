@@ -232,7 +232,8 @@ subtest 'a node dies without anybody in its place' => sub {
     is_deeply(others(503, @gone), [], 'all of its shards');
     is_deeply(others(204, @others), [], 'and nothing else');
     my $status = $door->status;
-    is($status->{redis}, 'down', 'the status: down');
+    # or on the way to another try
+    isnt($status->{redis}, 'up', 'the status: not up');
     # Now as Redis is by default: one node away, and the cluster serves nobody.
     my @alive = grep { $_->process->alive } $redis->nodes;
     my $coverage = sub { $_->command('CONFIG', 'SET',

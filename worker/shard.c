@@ -228,13 +228,19 @@ callback_lease_released(void *arg)
 }
 
 
-/* Ends as by close(), and then stands by. */
+/*
+ * Ends as by close(), and then stands by.  Nothing presses: while messages are
+ * under way to peers, which would have to be waited for with those that come
+ * in, it is put off until the lease asks again.
+ */
 static void
 callback_lease_surplus(void *arg)
 {
     struct worker_shard  *shard = arg;
 
-    if (shard->phase != SHARD_RUNNING || shard->ctx.failed) {
+    if (shard->phase != SHARD_RUNNING || shard->ctx.failed
+        || shard->ctx.sends > 0)
+    {
         return;
     }
 

@@ -79,7 +79,7 @@ sub _owners {
                 push @$list, [$e->{t}, $part];
             } elsif (defined $owner && $owner eq $part
                 && ($e->{text} // 'begins again') =~ /^(?:begins\ again
-                    |the\ shard\ is\ given\ back)/x)
+                    |goes\ to\ a\ worker|the\ shard\ is\ given\ back)/x)
             {
                 push @$list, [$e->{t}, undef];
             }
