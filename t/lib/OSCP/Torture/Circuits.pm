@@ -137,11 +137,12 @@ sub _command {
 
 # Lost by the rules only if no heartbeat that was answered 204 before promised
 # more.  The newest counts, and which that was is known only when they did not
-# overtake each other.  A message judges at the moment it was received.
+# overtake each other.  It is judged at the event's own moment, which a slow
+# link may bring to Redis much later.
 sub _liveness {
     my ($self, $e, $conn) = @_;
     my $at = OSCP::Torture::Facts::seconds($e->{at});
-    my $before = min($e->{t}, $e->{by} eq 'peer' ? $at : $e->{t}) - LATE;
+    my $before = min($e->{t}, $at) - LATE;
 
     return unless $self->{health}->true_clock($before - 30, $e->{t});
     my @beats = grep { $_->{t} < $before && $_->{t} > $before - 30 }
