@@ -198,9 +198,18 @@ sub _capacity {
 
     return $watts if $unit eq 'W';
     return int($watts / 690) if $unit eq 'A';
-    return sprintf('%.3f', $watts / 1000 * $ms / 3_600_000) + 0
-        if $unit eq 'KWH';
+    return _energy($watts, $ms) / 1000 if $unit eq 'KWH';
     return $watts / 1000;
+}
+
+# Watt-hours whose power is not half-way between two thousandths of a watt:
+# which way such a one is rounded no rule says.
+sub _energy {
+    my ($watts, $ms) = @_;
+    my $wh = sprintf '%.0f', $watts * $ms / 3_600_000;
+
+    $wh++ while abs($wh * 3_600_000_000 % $ms / $ms - 0.5) < 0.001;
+    return $wh;
 }
 
 1;
