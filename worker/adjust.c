@@ -19,6 +19,9 @@
 #include "random.h"
 
 
+#define ADJUST_REPLACED   "replaced by another one"
+
+
 enum adjust_field {
     ADJUST_STATE = 0,
     ADJUST_REQ,
@@ -360,7 +363,7 @@ worker_adjust_command(struct worker_context *ctx, struct worker_adjusts *a,
     change.at_ms = worker_clock_wall();
 
     if (adjust_requested(r)) {
-        adjust_expire(ctx, a, type, change.at_ms, "replaced by another one");
+        adjust_expire(ctx, a, type, change.at_ms, ADJUST_REPLACED);
     }
 
     worker_record_set(r, ADJUST_STATE, oscp_adjust_state_name(change.state));
@@ -475,6 +478,33 @@ worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
             adjust_reopen(ctx, a, i, fate->letter->created_ms);
         }
     }
+}
+
+
+const char *
+worker_adjust_unwanted(const struct worker_adjusts *a,
+    const struct worker_letter *l)
+{
+    const char                  *why = NULL;
+    const struct worker_record  *r;
+
+    for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
+        r = &a->types[i];
+
+        if (strcmp(worker_record_get(r, ADJUST_REQ), l->req) == 0) {
+            return adjust_is(r, OSCP_ADJUST_EXPIRED)
+                   ? worker_record_get(r, ADJUST_ANSWER) : NULL;
+        }
+
+        /* of no type any more: one that is younger stands in its place */
+        if (*worker_record_get(r, ADJUST_REQ) != '\0'
+            && worker_record_time(r, ADJUST_REQUESTED) >= l->created_ms)
+        {
+            why = ADJUST_REPLACED;
+        }
+    }
+
+    return why;
 }
 
 

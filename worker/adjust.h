@@ -19,6 +19,7 @@
 
 struct worker_outcome;
 struct worker_fate;
+struct worker_letter;
 
 /* A group's; embedded. */
 struct worker_adjusts {
@@ -72,6 +73,14 @@ void worker_adjust_forecast(struct worker_context *ctx,
  */
 void worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
     const struct worker_fate *fate);
+
+/*
+ * Why the adjustment whose message waits in the outbox is not asked for any
+ * more, as worker_outbox_unwanted(): it has expired, by the operator's hand or
+ * in time, or another one of its type has taken its place.
+ */
+const char *worker_adjust_unwanted(const struct worker_adjusts *a,
+    const struct worker_letter *l);
 
 /* The operator has taken control back: what is requested expires. */
 void worker_adjust_end(struct worker_context *ctx, struct worker_adjusts *a);

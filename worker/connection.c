@@ -191,6 +191,19 @@ callback_heard(void *arg, const struct worker_fate *fate)
 }
 
 
+static const char *
+callback_unwanted(void *arg, const struct worker_letter *l)
+{
+    const struct worker_group  *g;
+    struct worker_connection   *conn = arg;
+
+    g = worker_groups_get(&conn->groups, l->group);
+
+    return g != NULL ? worker_group_unwanted(g, l)
+                     : "the group is not configured any more";
+}
+
+
 void
 worker_connection_schedule(struct worker_connection *conn)
 {
@@ -642,7 +655,7 @@ worker_connection_create(struct worker_context *ctx, const char *doc,
 
     worker_outbound_configure(conn->outbound, conn->conf);
     worker_outbox_listen(conn->outbox, OSCP_ADJUST_GROUP_CAPACITY_FORECAST,
-                         callback_heard, conn);
+                         callback_heard, callback_unwanted, conn);
 
     return conn;
 }

@@ -26,6 +26,8 @@ static const struct {
     [WORKER_FATE_DEAD] = { "dead", WORKER_COUNT_OUT_DEAD, WORKER_LOG_WARN },
     [WORKER_FATE_GIVEN_UP] = { "given_up", WORKER_COUNT_OUT_GIVEN_UP,
                                WORKER_LOG_WARN },
+    [WORKER_FATE_WITHDRAWN] = { "given_up", WORKER_COUNT_OUT_GIVEN_UP,
+                                WORKER_LOG_INFO },
 };
 
 
@@ -202,7 +204,7 @@ worker_fate_write(struct worker_context *ctx, const struct worker_fate *fate,
         fate_bury(ctx, fate);
     }
 
-    if (incident != NULL) {
+    if (incident != NULL && fate->kind != WORKER_FATE_WITHDRAWN) {
         if (fate->kind == WORKER_FATE_DELIVERED) {
             fate_resolve(ctx, fate, incident, now_ms);
 

@@ -22,7 +22,9 @@ enum worker_fate_kind {
     WORKER_FATE_DELIVERED = 0,
     WORKER_FATE_DEAD,                /* the peer will not have it: it is kept
                                         in the stream `dead` */
-    WORKER_FATE_GIVEN_UP             /* it is of no use any more */
+    WORKER_FATE_GIVEN_UP,            /* it is of no use any more */
+    WORKER_FATE_WITHDRAWN            /* the same, because we say so: no fault
+                                        of anybody, no incident */
 };
 
 /* Strings are borrowed, "" where there is nothing. */

@@ -352,6 +352,14 @@ worker_group_heard(struct worker_group *g, const struct worker_fate *fate)
 
 
 const char *
+worker_group_unwanted(const struct worker_group *g,
+    const struct worker_letter *l)
+{
+    return worker_adjust_unwanted(&g->adjusts, l);
+}
+
+
+const char *
 worker_group_sample(struct worker_group *g,
     const struct worker_metering_sample *s)
 {

@@ -18,6 +18,7 @@ struct worker_outcome;
 struct worker_entry;
 struct worker_fate;
 struct worker_group;
+struct worker_letter;
 struct worker_metering_sample;
 
 /*
@@ -107,8 +108,13 @@ int worker_group_compliance(struct worker_group *g,
     const struct worker_entry *e, const char *by,
     struct worker_outcome *result);
 
-/* What became of an adjustment's message in the outbox. */
+/*
+ * What became of an adjustment's message in the outbox, and whether one that
+ * waits there is still wanted: as worker_adjust_heard() and _unwanted().
+ */
 void worker_group_heard(struct worker_group *g, const struct worker_fate *fate);
+const char *worker_group_unwanted(const struct worker_group *g,
+    const struct worker_letter *l);
 
 /* Takes a sample of one of its assets: see worker_metering_sample(). */
 const char *worker_group_sample(struct worker_group *g,

@@ -29,6 +29,7 @@ struct outbox_kind {
     struct worker_letters    letters;
     size_t                   bytes;
     worker_outbox_heard     *heard;      /* NULL: nobody listens */
+    worker_outbox_unwanted  *unwanted;   /* NULL: all are wanted */
     void                    *arg;
 };
 
@@ -123,9 +124,9 @@ outbox_settle(struct worker_outbox *o, struct worker_letter *l,
 
 static void
 outbox_give_up(struct worker_outbox *o, struct worker_letter *l,
-    const char *why)
+    enum worker_fate_kind kind, const char *why)
 {
-    struct worker_fate  fate = { .kind = WORKER_FATE_GIVEN_UP, .letter = l,
+    struct worker_fate  fate = { .kind = kind, .letter = l,
                                  .conn = o->link->conn, .why = why,
                                  .text = "" };
 
@@ -251,15 +252,20 @@ outbox_send(struct worker_outbox *o)
 }
 
 
+static int
+outbox_under_way(const struct worker_outbox *o, const struct worker_letter *l)
+{
+    return l == TAILQ_FIRST(&o->letters) && worker_peer_busy(&o->send);
+}
+
+
 /* The oldest of a kind that may be given up: not the one under way. */
 static struct worker_letter *
 outbox_oldest(const struct worker_outbox *o, const struct outbox_kind *kind)
 {
     struct worker_letter  *l = TAILQ_FIRST(&kind->letters);
 
-    if (l != NULL && l == TAILQ_FIRST(&o->letters)
-        && worker_peer_busy(&o->send))
-    {
+    if (l != NULL && outbox_under_way(o, l)) {
         l = TAILQ_NEXT(l, same);
     }
 
@@ -275,9 +281,33 @@ outbox_end(const struct worker_letter *l)
 }
 
 
+/* What is too old did not reach the peer in time, wanted or not. */
+static void
+outbox_withdraw(struct worker_outbox *o, const struct outbox_kind *kind,
+    oscp_ms_t now)
+{
+    const char            *why;
+    struct worker_letter  *l, *next;
+
+    if (kind->unwanted == NULL) {
+        return;
+    }
+
+    for (l = TAILQ_FIRST(&kind->letters); l != NULL; l = next) {
+        next = TAILQ_NEXT(l, same);
+        why = outbox_under_way(o, l) || outbox_end(l) <= now
+              ? NULL : kind->unwanted(kind->arg, l);
+
+        if (why != NULL) {
+            outbox_give_up(o, l, WORKER_FATE_WITHDRAWN, why);
+        }
+    }
+}
+
+
 /*
- * Gives up what is too old, in any state of the connection, and returns when
- * the next one will be.
+ * Gives up what is not wanted or too old, in any state of the connection, and
+ * returns when the next one will be.
  */
 static oscp_ms_t
 outbox_expire(struct worker_outbox *o, oscp_ms_t now)
@@ -287,6 +317,8 @@ outbox_expire(struct worker_outbox *o, oscp_ms_t now)
     struct worker_letter  *l;
 
     for (unsigned i = 0; i < OSCP_MESSAGE_COUNT; i++) {
+        outbox_withdraw(o, &o->kinds[i], now);
+
         while ((l = outbox_oldest(o, &o->kinds[i])) != NULL) {
             end = outbox_end(l);
 
@@ -296,7 +328,7 @@ outbox_expire(struct worker_outbox *o, oscp_ms_t now)
                 break;
             }
 
-            outbox_give_up(o, l, "too old");
+            outbox_give_up(o, l, WORKER_FATE_GIVEN_UP, "too old");
             n++;
         }
     }
@@ -383,7 +415,7 @@ worker_outbox_take(struct worker_outbox *o, const struct worker_entry *e)
         if (old == NULL) {
             break;
         }
-        outbox_give_up(o, old, "too many wait");
+        outbox_give_up(o, old, WORKER_FATE_GIVEN_UP, "too many wait");
     }
 
     worker_outbox_turn(o);
@@ -422,9 +454,10 @@ worker_outbox_end(struct worker_outbox *o)
 
 void
 worker_outbox_listen(struct worker_outbox *o, oscp_message_kind_t kind,
-    worker_outbox_heard *heard, void *arg)
+    worker_outbox_heard *heard, worker_outbox_unwanted *unwanted, void *arg)
 {
     o->kinds[kind].heard = heard;
+    o->kinds[kind].unwanted = unwanted;
     o->kinds[kind].arg = arg;
 }
 

@@ -33,6 +33,13 @@ struct worker_outbox;                    /* one connection's */
 typedef void worker_outbox_heard(void *arg, const struct worker_fate *fate);
 
 /*
+ * Why a message of one kind, which waits, is not wanted any more: one line that
+ * outlives the call; NULL: it is to be sent.  Asked again in every turn.
+ */
+typedef const char *worker_outbox_unwanted(void *arg,
+    const struct worker_letter *l);
+
+/*
  * For the connection behind `link` with its groups, to its `peer`; all are
  * borrowed.  NULL without memory.
  */
@@ -43,9 +50,9 @@ struct worker_outbox *worker_outbox_create(struct worker_context *ctx,
 /* What waits is forgotten here; Redis keeps it.  NULL is harmless. */
 void worker_outbox_free(struct worker_outbox *o);
 
-/* From now on `heard` is called for that kind; one for each. */
+/* From now on these are called for that kind; one pair for each. */
 void worker_outbox_listen(struct worker_outbox *o, oscp_message_kind_t kind,
-    worker_outbox_heard *heard, void *arg);
+    worker_outbox_heard *heard, worker_outbox_unwanted *unwanted, void *arg);
 
 /*
  * What HGETALL gave for the connection's hash; or the connection is new,

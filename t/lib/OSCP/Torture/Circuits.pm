@@ -270,9 +270,13 @@ sub _circuit {
     my $allowed = { map { %{$group->{model}->possible($link,
         $_ - $look->{span}, $_ + ROUNDING)} } sort { $a <=> $b }
         @{$look->{nows}} };
+    # Nobody acts: what was right stays, and ends when it says so.
+    my $stays = !$look->{sound}
+        && ($group->{right} // '') eq "$seen $valid_text";
     my $why;
 
     if (defined(my $held = $allowed->{$seen})) {
+        return if $stays;
         $group->{right} = "$seen $valid_text";
         my $most = max $group->{model}->valid_most($link, $held, $held),
             $look->{sound} ? 0 : $self->_moved($group, $sample, $now);
@@ -281,10 +285,7 @@ sub _circuit {
             if $valid > $most + $look->{late};
         $why = 'valid until ' . _clock($valid) . ' was not renewed'
             if $look->{sound} && $valid < $now - $look->{late};
-    } elsif (!$look->{sound} && ($valid < $now
-        || ($group->{right} // '') eq "$seen $valid_text"))
-    {
-        # Nobody acts: what was right stays, and ends when it says so.
+    } elsif ($stays || (!$look->{sound} && $valid < $now)) {
         return;
     } else {
         $why = "not $seen but " . join ' or ', sort keys %$allowed;
