@@ -14,6 +14,7 @@
 #include "ngx_oscp_value.h"
 
 
+static void ngx_oscp_address_mask(ngx_str_t *address);
 static char *ngx_oscp_address_resolve(ngx_conf_t *cf, ngx_array_t *peers,
     const oscp_host_t *host);
 static char *ngx_oscp_address_password(ngx_conf_t *cf,
@@ -26,6 +27,7 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
 {
     char                   *rv;
     unsigned                i;
+    ngx_str_t               shown;
     ngx_array_t             peers;
     oscp_error_t            err;
     oscp_address_t          a;
@@ -34,8 +36,9 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     if (oscp_address_parse((char *) address->data, address->len, &a, &err)
         != OSCP_OK)
     {
-        (void) ngx_oscp_conf_wrong(cf, address, err.text);
-        return NGX_CONF_ERROR;
+        shown = *address;
+        ngx_oscp_address_mask(&shown);
+        return ngx_oscp_conf_wrong(cf, &shown, err.text);
     }
 
     redis->url = *address;
@@ -87,6 +90,22 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
 }
 
 
+/* Of a URL with a password in it only what follows that. */
+static void
+ngx_oscp_address_mask(ngx_str_t *address)
+{
+    u_char  *p;
+
+    for (p = address->data + address->len; p > address->data; p--) {
+        if (p[-1] == '@') {
+            address->len -= p - 1 - address->data;
+            address->data = p - 1;
+            return;
+        }
+    }
+}
+
+
 /* Once, now: a name looked up later would block a worker process. */
 static char *
 ngx_oscp_address_resolve(ngx_conf_t *cf, ngx_array_t *peers,
@@ -132,8 +151,9 @@ char *
 ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     const ngx_str_t *arg)
 {
-    ngx_int_t  n;
-    ngx_str_t  value;
+    u_char     *p;
+    ngx_int_t   n;
+    ngx_str_t   value;
 
     if (ngx_strcmp(arg->data, "tls") == 0) {
         redis->secure = 1;
@@ -167,7 +187,13 @@ ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
         return NULL;
     }
 
-    return "must be user=, password_file=, db=, tls or tls_ca=";
+    /* Nobody knows what it is: it may be the password itself. */
+    value = *arg;
+    p = ngx_strlchr(value.data, value.data + value.len, '=');
+    value.len = p ? (size_t) (p + 1 - value.data) : value.len;
+
+    return ngx_oscp_conf_wrong(cf, &value, "must be user=, password_file=, "
+                               "db=, tls or tls_ca=");
 }
 
 

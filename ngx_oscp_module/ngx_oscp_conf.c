@@ -497,6 +497,7 @@ ngx_oscp_conf_set_location(ngx_conf_t *cf, ngx_oscp_loc_conf_t *lcf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = handler;
+    lcf->location = clcf;
 
     return NGX_CONF_OK;
 }

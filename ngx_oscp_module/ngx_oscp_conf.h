@@ -23,6 +23,9 @@ typedef struct {
     ngx_http_complex_value_t     *endpoint;    /* NULL: none of oscp_endpoint,
                                                   oscp_token, … */
     ngx_http_handler_pt           handler;
+    const ngx_http_core_loc_conf_t
+                                 *location;    /* whose it is: `if` and
+                                                  limit_except have others */
     const ngx_oscp_connection_t  *connection;  /* when its name is constant */
 } ngx_oscp_loc_conf_t;
 

@@ -252,9 +252,11 @@ ngx_oscp_endpoint_name(ngx_http_request_t *r, ngx_str_t *name)
 {
     u_char                          *p;
     ngx_uint_t                       prefix;
+    const ngx_oscp_loc_conf_t       *lcf;
     const ngx_http_core_loc_conf_t  *clcf;
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_oscp_module);
+    clcf = lcf->location;
 
     prefix = !clcf->exact_match && !clcf->named;
 #if (NGX_PCRE)
@@ -453,7 +455,7 @@ static ngx_int_t
 ngx_oscp_endpoint_check_segment(ngx_http_request_t *r,
     ngx_oscp_endpoint_ctx_t *ctx, char *text)
 {
-    ngx_uint_t       slot;
+    ngx_uint_t       slot, empty = 0;
     oscp_err_t       rc;
     oscp_str_t       given[2];
     oscp_error_t     err;
@@ -469,10 +471,16 @@ ngx_oscp_endpoint_check_segment(ngx_http_request_t *r,
                 NGX_OSCP_HEADER_SEGMENT_INDEX + slot].data;
             given[slot].len = ctx->headers.value[
                 NGX_OSCP_HEADER_SEGMENT_INDEX + slot].len;
+            empty |= given[slot].len == 0;
         }
     }
 
     rc = oscp_segment_headers(given[0], given[1], &segment, &err);
+
+    if (rc == OSCP_OK && empty) {
+        rc = oscp_error_set(&err, OSCP_ERR_SEMANTIC, "X-Segment-Index",
+                            "must be a whole number, like X-Segment-Count");
+    }
 
     if (rc == OSCP_OK
         && (ctx->headers.count[NGX_OSCP_HEADER_SEGMENT_INDEX] > 1
@@ -521,7 +529,8 @@ ngx_oscp_endpoint_body_handler(ngx_http_request_t *r)
         rc = ngx_oscp_endpoint_store(r, ctx);
     }
 
-    if (rc != NGX_AGAIN) {
+    /* An answer that the client takes slowly gives NGX_AGAIN as well. */
+    if (!ctx->entry.waiting) {
         ngx_http_finalize_request(r, rc);
         return;
     }
@@ -596,7 +605,7 @@ ngx_oscp_endpoint_check_group(ngx_http_request_t *r,
 }
 
 
-/* NGX_AGAIN: the answer follows; else what the answer gave. */
+/* `entry.waiting`: the answer follows; else what the answer gave. */
 static ngx_int_t
 ngx_oscp_endpoint_store(ngx_http_request_t *r, ngx_oscp_endpoint_ctx_t *ctx)
 {

@@ -29,18 +29,13 @@ void
 ngx_oscp_finder_init(ngx_oscp_finder_t *finder,
     const ngx_oscp_redis_conf_t *conf, ngx_log_t *log)
 {
-    ngx_oscp_redis_step_t  auth, ask;
+    ngx_oscp_redis_step_t  ask;
 
     finder->conf = conf;
     finder->redis.changed = ngx_oscp_finder_changed;
     finder->redis.data = finder;
     ngx_oscp_redis_init(&finder->redis, conf, log);
 
-    /* Sentinels often have no password where the servers have one. */
-    auth = ngx_oscp_redis_auth_step;
-    auth.optional = conf->kind == OSCP_ADDRESS_SENTINEL;
-
-    ask.optional = 0;
     ask.check = ngx_oscp_finder_answer;
     ask.data = finder;
 
@@ -51,9 +46,11 @@ ngx_oscp_finder_init(ngx_oscp_finder_t *finder,
     } else {
         ask.name = "CLUSTER SLOTS";
         ask.send = ngx_oscp_finder_ask_slots;
+
+        /* The servers' password: sentinels have another one, or none. */
+        ngx_oscp_redis_add_step(&finder->redis, &ngx_oscp_redis_auth_step);
     }
 
-    ngx_oscp_redis_add_step(&finder->redis, &auth);
     ngx_oscp_redis_add_step(&finder->redis, &ask);
 }
 

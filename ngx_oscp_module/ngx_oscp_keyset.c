@@ -200,6 +200,13 @@ ngx_oscp_keyset_use(ngx_oscp_keyset_t *keyset, const ngx_str_t *content,
         (void) oscp_error_format(&err, text, sizeof(text));
         ngx_log_error(level, log, 0, "oscp: key set \"%V\": %s",
                       &keyset->path, text);
+
+        if (err.code == OSCP_ERR_NOMEM) {
+            /* The file is not to blame: it is read again. */
+            ngx_memzero(&keyset->seen, sizeof(ngx_oscp_cache_key_t));
+            keyset->settled = 0;
+        }
+
         return NGX_ERROR;
     }
 

@@ -19,7 +19,7 @@ static ngx_int_t ngx_oscp_node_check_role(ngx_oscp_redis_t *redis,
 
 /* A sentinel may be behind the times. */
 static const ngx_oscp_redis_step_t  ngx_oscp_node_role_step = {
-    "ROLE", 0, ngx_oscp_node_ask_role, ngx_oscp_node_check_role, NULL
+    "ROLE", ngx_oscp_node_ask_role, ngx_oscp_node_check_role, NULL
 };
 
 

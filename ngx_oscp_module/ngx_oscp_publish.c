@@ -48,7 +48,6 @@ ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
     publish->repeat.data = publish;
 
     step.name = "publication";
-    step.optional = 0;
     step.send = ngx_oscp_publish_send;
     step.check = ngx_oscp_publish_sent;
     step.data = publish;

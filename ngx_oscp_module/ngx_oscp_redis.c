@@ -45,16 +45,16 @@ static ngx_int_t ngx_oscp_redis_ping(ngx_oscp_redis_t *redis,
 
 
 const ngx_oscp_redis_step_t  ngx_oscp_redis_auth_step = {
-    "AUTH", 0, ngx_oscp_redis_auth, NULL, NULL
+    "AUTH", ngx_oscp_redis_auth, NULL, NULL
 };
 
 const ngx_oscp_redis_step_t  ngx_oscp_redis_select_step = {
-    "SELECT", 0, ngx_oscp_redis_select, NULL, NULL
+    "SELECT", ngx_oscp_redis_select, NULL, NULL
 };
 
 /* The reply that makes the connection ready. */
 const ngx_oscp_redis_step_t  ngx_oscp_redis_ping_step = {
-    "PING", 0, ngx_oscp_redis_ping, NULL, NULL
+    "PING", ngx_oscp_redis_ping, NULL, NULL
 };
 
 
@@ -281,7 +281,7 @@ ngx_oscp_redis_setup_handler(ngx_oscp_redis_command_t *command,
         return;
     }
 
-    if (reply->type == REDIS_REPLY_ERROR && !step->optional) {
+    if (reply->type == REDIS_REPLY_ERROR) {
         last = ngx_snprintf((u_char *) redis->reason,
                             sizeof(redis->reason) - 1, "%s answered \"%*s\"",
                             step->name, (size_t) reply->len, reply->str);

@@ -86,7 +86,6 @@ typedef struct {
  */
 typedef struct {
     const char  *name;                  /* for logs */
-    ngx_uint_t   optional;              /* an error reply will do as well */
 
     /*
      * Sends its command by ngx_oscp_redis_send_step() and returns what that

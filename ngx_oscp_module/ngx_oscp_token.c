@@ -27,6 +27,7 @@ typedef struct {
     ngx_oscp_endpoint_ctx_t          endpoint;  /* first: variables read it */
     ngx_oscp_form_t                  form;
     ngx_uint_t                       basic;     /* Authorization was used */
+    ngx_str_t                        named;     /* client_id, beside that */
     ngx_oscp_form_client_t           given;
     const ngx_oscp_bearer_client_t  *client;    /* NULL: not known yet */
     ngx_str_t                        scope;     /* what the token will say */
@@ -303,7 +304,8 @@ ngx_oscp_token_check_one_way(ngx_http_request_t *r, ngx_oscp_token_ctx_t *ctx,
     ctx->basic = (r->headers_in.authorization != NULL);
 
     if (ctx->basic) {
-        return (id.len || secret.len) ? NGX_DECLINED : NGX_OK;
+        ctx->named = id;
+        return secret.len ? NGX_DECLINED : NGX_OK;
     }
 
     ctx->given.id = ctx->given.raw_id = id;
@@ -324,6 +326,14 @@ ngx_oscp_token_check_client(ngx_http_request_t *r, ngx_oscp_token_ctx_t *ctx,
         rc = ngx_oscp_token_basic(r, ctx);
         if (rc != NGX_OK) {
             return rc;
+        }
+
+        if (ctx->named.len
+            && (ctx->named.len != ctx->given.id.len
+                || ngx_memcmp(ctx->named.data, ctx->given.id.data,
+                              ctx->named.len) != 0))
+        {
+            return NGX_DECLINED;
         }
     }
 

@@ -176,3 +176,17 @@ CORE::join '', map { ::head("pipe-$_", 'Content-Length: ' . length ::forecast($_
 --- exact eval: ::forecast(96)
 --- redis_check
 XLEN oscp:{0}:in => 5
+
+
+=== TEST 16: an error that the client is slow to take
+--- config
+location /slow/ { oscp_endpoint vector; limit_rate 120; }
+--- request eval
+["POST /slow/heartbeat\n[]", "POST /slow/update_group_capacity_forecast\n" . ::forecast(1) =~ s/DEPOT01/DEPOT99/r]
+--- more_headers eval
+[map { OSCP::Module::headers('', "slow-$_") } 1, 2]
+--- error_code eval
+[400, 404]
+--- response_body_like eval
+['^\{"message":"\$: must be [^"]+"\}$', '^\{"message":"\$\.group_id: must be [^"]+"\}$']
+--- timeout: 10

@@ -42,10 +42,30 @@ oscp_redis no-such-host.invalid;
 oscp_redis 127.0.0.1 database=1;
 --- must_die
 --- error_log
-"oscp_redis database=1" must be user=, password_file=, db=, tls or tls_ca=
+"oscp_redis database=" must be user=, password_file=, db=, tls or tls_ca=
 
 
-=== TEST 5: oscp_redis db=
+=== TEST 5: what may be a password is not shown
+--- http_config
+oscp_redis 127.0.0.1 password=geheim;
+--- must_die
+--- error_log
+"oscp_redis password=" must be user=, password_file=, db=, tls or tls_ca=
+--- no_error_log
+geheim
+
+
+=== TEST 6: nor in a URL
+--- http_config
+oscp_redis redis://user:geheim@127.0.0.1;
+--- must_die
+--- error_log
+"oscp_redis @127.0.0.1"
+--- no_error_log
+geheim
+
+
+=== TEST 7: oscp_redis db=
 --- http_config
 oscp_redis 127.0.0.1 db=-1;
 --- must_die
@@ -53,7 +73,7 @@ oscp_redis 127.0.0.1 db=-1;
 "oscp_redis db=-1" must be the number of a database
 
 
-=== TEST 6: oscp_redis tls over a Unix socket
+=== TEST 8: oscp_redis tls over a Unix socket
 --- http_config
 oscp_redis unix:/run/redis/redis.sock tls;
 --- must_die
@@ -61,7 +81,7 @@ oscp_redis unix:/run/redis/redis.sock tls;
 "oscp_redis tls" is not possible: a Unix socket has no TLS
 
 
-=== TEST 7: oscp_redis cluster: with a database
+=== TEST 9: oscp_redis cluster: with a database
 --- http_config
 oscp_redis cluster:127.0.0.1 db=1;
 --- must_die
@@ -69,7 +89,7 @@ oscp_redis cluster:127.0.0.1 db=1;
 "oscp_redis db=1" is not possible: a cluster has no other database than 0
 
 
-=== TEST 8: oscp_redis user= without a password
+=== TEST 10: oscp_redis user= without a password
 --- http_config
 oscp_redis 127.0.0.1 user=nginx;
 --- must_die
@@ -77,7 +97,7 @@ oscp_redis 127.0.0.1 user=nginx;
 "oscp_redis user=" needs password_file= as well
 
 
-=== TEST 9: oscp_redis password_file= that is not there
+=== TEST 11: oscp_redis password_file= that is not there
 --- http_config
 oscp_redis 127.0.0.1 password_file=/no/such/file;
 --- must_die
@@ -85,63 +105,63 @@ oscp_redis 127.0.0.1 password_file=/no/such/file;
 "oscp_redis": secret file "/no/such/file" cannot be opened (2: No such file or directory)
 
 
-=== TEST 10: oscp_redis_timeout
+=== TEST 12: oscp_redis_timeout
 --- main: oscp_redis_timeout 1ms;
 --- must_die
 --- error_log
 "oscp_redis_timeout 1ms" must be a time from 10ms to 60s
 
 
-=== TEST 11: oscp_redis_timeout that is no time
+=== TEST 13: oscp_redis_timeout that is no time
 --- main: oscp_redis_timeout soon;
 --- must_die
 --- error_log
 "oscp_redis_timeout soon" must be a time
 
 
-=== TEST 12: oscp_prefix with a brace
+=== TEST 14: oscp_prefix with a brace
 --- main: oscp_prefix "os{c}p:";
 --- must_die
 --- error_log
 "oscp_prefix os{c}p:" must be 1 to 64 visible characters but { }
 
 
-=== TEST 13: oscp_prefix of 65 characters
+=== TEST 15: oscp_prefix of 65 characters
 --- main eval: 'oscp_prefix ' . 'p' x 65 . ';'
 --- must_die
 --- error_log
 pppp" must be 1 to 64 visible characters
 
 
-=== TEST 14: oscp_shards 0
+=== TEST 16: oscp_shards 0
 --- main: oscp_shards 0;
 --- must_die
 --- error_log
 "oscp_shards 0" must be a number from 1 to 256
 
 
-=== TEST 15: oscp_shards 257
+=== TEST 17: oscp_shards 257
 --- main: oscp_shards 257;
 --- must_die
 --- error_log
 "oscp_shards 257" must be a number from 1 to 256
 
 
-=== TEST 16: oscp_backlog that is no number
+=== TEST 18: oscp_backlog that is no number
 --- main: oscp_backlog many;
 --- must_die
 --- error_log
 "oscp_backlog many" must be a number from 1 to 100000000
 
 
-=== TEST 17: oscp_backlog twice
+=== TEST 19: oscp_backlog twice
 --- main: oscp_backlog 1; oscp_backlog 2;
 --- must_die
 --- error_log
 "oscp_backlog 2" is there twice
 
 
-=== TEST 18: oscp_endpoint of no connection
+=== TEST 20: oscp_endpoint of no connection
 --- config
 location / { oscp_endpoint nobody; }
 --- must_die
@@ -149,7 +169,7 @@ location / { oscp_endpoint nobody; }
 "oscp_endpoint nobody" names no oscp_connection
 
 
-=== TEST 19: oscp_endpoint twice
+=== TEST 21: oscp_endpoint twice
 --- config
 location / { oscp_endpoint vector; oscp_endpoint vector; }
 --- must_die
@@ -157,21 +177,21 @@ location / { oscp_endpoint vector; oscp_endpoint vector; }
 "oscp_endpoint vector" is there twice
 
 
-=== TEST 20: oscp_connection twice
+=== TEST 22: oscp_connection twice
 --- main: oscp_connection vector { profile vector; peer https://p.example; accept header a b; }
 --- must_die
 --- error_log
 "oscp_connection vector" is there twice
 
 
-=== TEST 21: two connections with one scope
+=== TEST 23: two connections with one scope
 --- main: oscp_connection other { profile vector; peer https://p.example; accept header a b; group G2 scope=depot-1; }
 --- must_die
 --- error_log
 its scope must not be that of group
 
 
-=== TEST 22: oscp_token of a connection that accepts no tokens of ours
+=== TEST 24: oscp_token of a connection that accepts no tokens of ours
 --- config
 location / { oscp_token vector; }
 --- must_die
@@ -179,14 +199,14 @@ location / { oscp_token vector; }
 "oscp_token vector" names a connection without "accept oauth"
 
 
-=== TEST 23: oscp_token_key_file that is not there
+=== TEST 25: oscp_token_key_file that is not there
 --- main: oscp_token_key_file /no/token.key;
 --- must_die
 --- error_log
 "oscp_token_key_file /no/token.key" cannot be opened
 
 
-=== TEST 24: all of it at once is good
+=== TEST 26: all of it at once is good
 --- main
 oscp_redis_timeout 500ms;
 oscp_prefix a:;
@@ -199,7 +219,7 @@ POST /oscp/fp/2.0/heartbeat
 --- error_code: 204
 
 
-=== TEST 25: nothing of it at all
+=== TEST 27: nothing of it at all
 --- http_config
 --- config
 location = /plain { return 200 plain; }
@@ -210,7 +230,7 @@ GET /plain
 plain
 
 
-=== TEST 26: an empty configuration is published as well
+=== TEST 28: an empty configuration is published as well
 --- http_config
 oscp_redis unix:$TEST_NGINX_OSCP_REDIS;
 --- config

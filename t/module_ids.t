@@ -31,16 +31,21 @@ our @segments = (
     ['1.0', '3', 400],
     ['x', '3', 400],
     ['1', '3x', 400],
+    ['', '3', 400],
+    ['1', '', 400],
+    ['', '', 400],
+    ['', undef, 400],
+    [undef, '', 400],
     ['99999999999999999999', '3', 400],
 );
 
 sub segment_headers {
     my ($index, $count) = @_;
 
-    return OSCP::Module::headers(
-        (defined $index ? "X-Segment-Index: $index\n" : '')
-        . (defined $count ? "X-Segment-Count: $count\n" : ''),
-        'seg-' . ($index // '') . '-' . ($count // ''));
+    return (defined $index ? "X-Segment-Index: $index\n" : '')
+        . (defined $count ? "X-Segment-Count: $count\n" : '')
+        . OSCP::Module::headers('', 'seg-' . ($index // '') . '-'
+            . ($count // ''));
 }
 
 run_tests();

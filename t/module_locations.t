@@ -121,7 +121,28 @@ location /a/ {
 [204, 204, 403]
 
 
-=== TEST 10: a location within is none
+=== TEST 10: the same in a location that is no prefix
+--- config
+location = /a/heartbeat {
+    oscp_endpoint vector;
+    if ($arg_x) { set $y 1; }
+    limit_except POST { deny all; }
+}
+location ~ /rx/ {
+    oscp_endpoint vector;
+    if ($arg_x) { set $y 1; }
+}
+location = /l/heartbeat {
+    oscp_endpoint vector;
+    limit_except GET { allow 127.0.0.1; deny all; }
+}
+--- request eval: ::with_body('POST /a/heartbeat?x=1', 'POST /a/heartbeat', 'POST /rx/a/heartbeat?x=1', 'POST /rx/a/heartbeat', 'POST /l/heartbeat')
+--- more_headers eval: ::ids(5)
+--- error_code eval
+[204, 204, 204, 204, 204]
+
+
+=== TEST 11: a location within is none
 --- config
 location /a/ {
     oscp_endpoint vector;
@@ -134,7 +155,7 @@ location /a/ {
 [204, 200]
 
 
-=== TEST 11: beside nginx's own access control
+=== TEST 12: beside nginx's own access control
 --- config
 location /a/ { oscp_endpoint vector; deny all; }
 --- request
@@ -145,7 +166,7 @@ POST /a/heartbeat
 XLEN oscp:{0}:in => 0
 
 
-=== TEST 12: through error_page nothing changes
+=== TEST 13: through error_page nothing changes
 --- config
 error_page 400 401 404 503 /other;
 location /a/ { oscp_endpoint vector; }

@@ -88,8 +88,9 @@ sub fake {
         alarm 120;
         while (my $client = $listen->accept) {
             sysread $client, my $text, 65536;
-            print {$client} "+OK\r\n" if $text =~ /AUTH/;
-            print {$client} '*' . @words . "\r\n",
+            print {$client} $text =~ /AUTH/
+                ? "-ERR the password is not for sentinels\r\n" : join '',
+                '*' . @words . "\r\n",
                 map { '$' . length($_) . "\r\n$_\r\n" } @words;
             $client->flush;
         }

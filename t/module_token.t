@@ -64,7 +64,8 @@ our @wrong = (
     [RAW, GRANT . '&x=' . 'x' x (8193 - 3 - length GRANT), 400,
         'invalid_request'],
     [RAW, GRANT . '&' . BODY, 400, 'invalid_request'],
-    [RAW, GRANT . '&client_id=vector', 400, 'invalid_request'],
+    [RAW, GRANT . '&client_secret=x', 400, 'invalid_request'],
+    [RAW, GRANT . '&client_id=other', 401, 'invalid_client'],
 
     # the grant and the scope
     [RAW, 'grant_type=password', 400, 'unsupported_grant_type'],
@@ -91,6 +92,7 @@ our @good = (
     [RAW, GRANT . '&' . join('&', map { "p$_=" } 1 .. 31), 'read write'],
     [RAW, GRANT . '&x=' . 'x' x (8192 - 3 - length GRANT), 'read write'],
     [undef, GRANT . '&' . BODY, 'read write'],
+    [RAW, GRANT . '&client_id=vector', 'read write'],
 );
 
 OSCP::Module::write_file('client', "s3cret+% :\xc3\xa9\n");

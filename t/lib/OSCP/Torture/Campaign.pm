@@ -24,7 +24,8 @@ use OSCP::Torture::Stage;
 use OSCP::Torture::Windows;
 
 use constant {
-    HEAL   => 40,         # s until everything that was stored is settled
+    HEAL   => 100,        # s until everything that was stored is settled: a
+                          # minute for segments that did not become whole
     ONLINE => 30,         # s until every peer is back
 };
 

@@ -101,7 +101,7 @@ sub _event {
         my $message = $self->{facts}->messages->{$data->{req} // ''};
         $group->{model}->apply($message->{type}, $message->{blocks})
             if $message && $group;
-    } elsif ($e->{event} eq 'command'
+    } elsif ($e->{event} eq 'command' && $data->{op} =~ /able$|connect$/
         && $data->{outcome} =~ /^(?:done|unchanged)$/)
     {
         $self->_command($data->{op}, $conn, $group, $e);

@@ -101,9 +101,11 @@ sub _load {
 
     for my $e (@entries) {
         if ($e->{what} eq 'forecast') {
-            $self->{messages}{$e->{id}} = { %$e, answers => [] };
+            my $message = $self->{messages}{$e->{id}}
+                = { %$e, answers => {} };
+            $self->{parts}{$_} = $message for @{$e->{parts}};
         } elsif ($e->{what} eq 'answer') {
-            push @{$self->{messages}{$e->{id}}{answers}}, $e;
+            push @{$self->{parts}{$e->{id}}{answers}{$e->{id}}}, $e;
         } elsif ($e->{what} eq 'samples') {
             push @{$self->{meters}}, $e;
         } elsif ($e->{what} eq 'command') {
@@ -147,6 +149,7 @@ sub fenced { return $_[0]{fenced} // 0 }
 sub health { return $_[0]{health} }
 sub stage { return $_[0]{stage} }
 sub messages { return $_[0]{messages} }
+sub message_of { return $_[0]{parts}{$_[1]} }      # by any segment's id
 sub commands { return $_[0]{commands} }
 sub samples { return @{$_[0]{samples}[$_[1]] // []} }
 sub events { return @{$_[0]{events}[$_[1]] // []} }

@@ -7,7 +7,7 @@ package OSCP::Torture::Schedule;
 use strict;
 use warnings;
 
-use List::Util qw(min);
+use List::Util qw(min shuffle);
 
 use constant {
     CALM     => 2,         # s before the first fault
@@ -137,18 +137,42 @@ sub _load {
     while (($t += between(0.05, 0.6)) < $self->{seconds}) {
         # What was closed is opened soon: closed doors test little.
         my $chance = %closed && rand() < 0.4 ? 1 : rand;
-        if ($chance < 0.90) {
+        if ($chance < 0.88) {
             push @load, { at => $t, op => 'forecast', n => ++$n,
                 group => pick(@groups), blocks => _blocks(),
                 type => rand() < 0.75 ? 'CONSUMPTION' : 'FALLBACK_CONSUMPTION',
-                again => rand() < 0.2 ? 1 : 0 };
-        } elsif ($chance < 0.96) {
+                again => rand() < 0.2 ? 1 : 0, _segments() };
+        } elsif ($chance < 0.92) {
             push @load, { at => $t, op => 'handshake', n => ++$n };
+        } elsif ($chance < 0.96) {
+            push @load, { at => $t, op => 'command', n => ++$n,
+                group => pick(@groups), _wish() };
         } else {
             push @load, $self->_order($conn, $t, ++$n, \@groups, \%closed);
         }
     }
     return \@load;
+}
+
+# Every eighth forecast comes in segments: how many, at most; in which order
+# they are sent; and which one the later ones name.
+sub _segments {
+    return () if rand() >= 0.125;
+    my $n = 2 + int rand 3;
+
+    return (segments => $n, named => pick(qw(first previous)),
+        order => rand() < 0.3 ? [shuffle 1 .. $n] : [1 .. $n]);
+}
+
+# What an operator wants the peer to know.
+sub _wish {
+    my $watts = int between(1000, 450_000);
+
+    return (command => 'compliance', message => "we cannot keep $watts W")
+        if rand() < 0.3;
+    return (command => 'adjust', type => pick(qw(CONSUMPTION
+        FALLBACK_CONSUMPTION)), watts => $watts,
+        replace => rand() < 0.5 ? 1 : 0);
 }
 
 # A command, or the one that ends what an earlier one began.

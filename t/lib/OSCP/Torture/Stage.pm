@@ -23,6 +23,7 @@ use OSCP::Worker;
 use constant {
     SHARDS    => 2,
     INTERVAL  => 1,                  # s: heartbeats, in both directions
+    COMPLIANCE => 2,                 # s of too much power
     RATED     => 400_000,
     SAFE      => 60_000,
     TOKEN_IN  => 'token-that-the-operator-shows-to-us',
@@ -196,6 +197,7 @@ sub _http {
         present token file=$dir/out.token;
         measurement_window @{[OSCP::Torture::Windows::LENGTH / 1000]}s;
         measurement_grace @{[OSCP::Torture::Windows::GRACE]}s;
+        compliance_grace @{[COMPLIANCE]}s;
         heartbeat_interval @{[INTERVAL]}s;
         handshake_timeout 5s;
         initiate_handshake on;

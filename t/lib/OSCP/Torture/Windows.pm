@@ -1,6 +1,7 @@
 # What was owed to the peers: every window of every group told once, with the
-# energy that an independent calculation gives, in order, each message under
-# one request id and with one content, and each with one end.
+# energy that an independent calculation gives; every adjustment and compliance
+# error; all in order, each message under one request id and with one content,
+# and each with one end.
 
 package OSCP::Torture::Windows;
 
@@ -17,6 +18,15 @@ use constant {
     EXACT    => 0.003,     # Wh
 };
 
+my $OWED = qr/^(?:update_|adjust_group|group_capacity_compliance_error)/;
+my %MADE = (
+    'adjustment requested' => 'adjust_group_capacity_forecast',
+    'compliance begun' => 'group_capacity_compliance_error',
+    'compliance told' => 'group_capacity_compliance_error',
+);
+my $WITHDRAWN = qr/^(?:replaced\ by\ another\ one
+    |disconnected\ by\ the\ operator)$/x;
+
 sub check {
     my ($class, $facts, $found) = @_;
     my $self = bless { facts => $facts, found => $found, meters => {},
@@ -29,6 +39,7 @@ sub check {
         push @{$groups{"$_->{conn} $_->{group}"}}, $_
             for grep { $_->{event} =~ /^window/ } $facts->events($shard);
         $self->_windows($shard, $_, @{$groups{$_}}) for sort keys %groups;
+        $self->_wishes($facts->events($shard));
     }
     $self->_messages($_->{name}) for @OSCP::Torture::Schedule::CONNECTIONS;
     return $self->{count};
@@ -120,12 +131,27 @@ sub _skipped {
     return;
 }
 
+# What operators asked for, and excesses that were measured.
+sub _wishes {
+    my ($self, @events) = @_;
+
+    for my $e (@events) {
+        my $req = $e->{data}{req} // next;
+        my $message = $MADE{"$e->{event} " . ($e->{data}{state} // '')}
+            // next;
+        # One that was refused and sent again is requested once more.
+        next if $message =~ /^adjust/ && $e->{by} eq 'worker';
+        push @{$self->{owed}{$e->{conn}}}, [$e, $message, $req];
+    }
+    return;
+}
+
 # Each message that was owed reached the peer, in order, and has one end.
 sub _messages {
     my ($self, $conn) = @_;
     my (%came, %end, $before);
 
-    push @{$came{$_->{id} // ''}}, $_ for grep { $_->{message} =~ /^update_/ }
+    push @{$came{$_->{id} // ''}}, $_ for grep { $_->{message} =~ $OWED }
         $self->{facts}->peer($conn, 'in');
     push @{$end{$_->{data}{req} // ''}}, $_ for grep { ($_->{conn} // '')
         eq $conn && $_->{event} =~ /^(?:delivered|dead|given_up)$/ }
@@ -136,9 +162,9 @@ sub _messages {
     {
         my ($e, $message, $req) = @$owed;
         my @tries = @{delete $came{$req} // []};
-        my $what = "$conn: $message $req of $e->{data}{from}";
+        my $what = "$conn: $message $req of " . ($e->{data}{from} // $e->{at});
         $self->{count}{out}++;
-        $self->_end($what, $e, @{$end{$req} // []});
+        next if $self->_end($what, $e, @{$end{$req} // []}) eq 'withdrawn';
         if (!grep { ($_->{status} // 0) =~ /^2/ } @tries) {
             $self->{found}->(window => $e->{t}, "$what never reached the peer");
             next;
@@ -153,17 +179,20 @@ sub _messages {
             . join ', ', @{$tries[0]{errors}}) if !$tries[0]{valid};
     }
     $self->{found}->(unknown => $came{$_}[0]{t}, "$conn: $came{$_}[0]{message}"
-        . " $_ came, which no window owes") for sort keys %came;
+        . " $_ came, which nobody owes") for sort keys %came;
     return;
 }
 
+# How it ended: what an operator has ended or replaced need not arrive.
 sub _end {
     my ($self, $what, $e, @ends) = @_;
 
+    return 'withdrawn' if @ends == 1 && $ends[0]{event} eq 'given_up'
+        && $e->{event} eq 'adjustment' && $ends[0]{data}{why} =~ $WITHDRAWN;
     $self->{found}->(window => $e->{t}, "$what has " . @ends . ' ends: '
-        . join ', ', map { $_->{event} } @ends)
+        . join ', ', map { "$_->{event} " . ($_->{data}{why} // '') } @ends)
         if @ends != 1 || $ends[0]{event} ne 'delivered';
-    return;
+    return 'delivered';
 }
 
 1;
