@@ -340,7 +340,8 @@ oscp_timeline_apply(oscp_timeline_t *t, const oscp_forecast_t *f,
     t->received_ms = f->received_ms;
     t->zero = change.zero;
 
-    if (t->first_ms == OSCP_TIME_NONE) {
+    /* NONE is later than any */
+    if (change.from_ms < t->first_ms) {
         t->first_ms = change.from_ms;
     }
 

@@ -45,9 +45,9 @@ typedef struct {
     oscp_spans_t  lanes[OSCP_LANE_COUNT];
     char          req[OSCP_ID_SIZE];      /* newest message; "" when none */
     oscp_ms_t     received_ms;            /* its receipt; NONE when none */
-    oscp_ms_t     first_ms;               /* start of the first block of the
-                                             first message since the timeline
-                                             was emptied; NONE when none */
+    oscp_ms_t     first_ms;               /* start of the earliest block of any
+                                             message since the timeline was
+                                             emptied; NONE when none */
     unsigned      zero:1;                 /* the newest message's blocks are
                                              all 0 */
 } oscp_timeline_t;

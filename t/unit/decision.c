@@ -166,6 +166,15 @@ row_2(void)
     forecast(OSCP_CONSUMPTION, 60, 100, 500, "q");
     oscp_decide(&s, 50, &d);
     is_row(0, 5, "the first forecast's, not the newest's");
+
+    fresh();
+    forecast(OSCP_CONSUMPTION, 60, 100, 500, "p");
+    forecast(OSCP_CONSUMPTION, 20, 80, 300, "q");
+    oscp_decide(&s, 10, &d);
+    is_row(0, 2, "before both");
+    is_int(d.next_ms, 20, "until the earlier one begins");
+    oscp_decide(&s, 20, &d);
+    is_row(0, 3, "which a later message may have brought");
 }
 
 

@@ -235,7 +235,7 @@ well_formed(void)
 static void
 one_round(oscp_type_t type)
 {
-    int              m, zero, first = -1, start, pruned;
+    int              m, zero, first = MINUTES, start, pruned;
     char             req[16];
     size_t           i, overlaps;
     oscp_block_t     blocks[BLOCKS];
@@ -274,7 +274,7 @@ one_round(oscp_type_t type)
             }
         }
 
-        first = first < 0 ? start : first;
+        first = start < first ? start : first;
         pairs = 0;
         model_apply(m, &f);
 

@@ -54,7 +54,7 @@ sub apply {
 
     push @{$new[$LANE{$_->{phase}}]}, [$_->{start}, $_->{end},
         $self->watts($_)] for @$blocks;
-    $timeline->{first} //= $start;
+    $timeline->{first} = min($start, $timeline->{first} // $start);
     for my $lane (0 .. 3) {
         next unless @{$new[0]} || @{$new[$lane]};
         my @kept = map { [$_->[0], min($_->[1], $start), $_->[2]] }
