@@ -198,6 +198,13 @@ subtest 'row 1' => sub {
     event('command', \%deed, by => 'operator anna', at => at(-20));
     says($ctl->text('explain', 'depot-1'),
         who => qr/disconnected by operator anna at \S+: roadworks/);
+    # Taken back while it was out of service, which another one ended.
+    event('state', { from => 'disabled', to => 'disconnected', why =>
+        'enabled by the operator' }, by => 'operator ben', at => at(-9));
+    event('command', { op => 'enable', outcome => 'done' }, by =>
+        'operator ben', at => at(-9));
+    says($ctl->text('explain', 'depot-1'),
+        who => qr/disconnected by operator anna at \S+: roadworks/);
     event('state', { from => 'online', to => 'disabled' }, by =>
         'operator bert');
     online('disabled', enabled => 0);

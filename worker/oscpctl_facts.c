@@ -33,9 +33,18 @@ worker_ctl_facts_basis(enum worker_ctl_basis basis)
 
 void
 worker_ctl_facts_told(struct worker_ctl_facts *f,
-    const struct worker_ctl_told *state, const struct worker_ctl_told *deed)
+    const struct worker_ctl_told *state, const struct worker_ctl_told *deed,
+    const struct worker_ctl_told *cut)
 {
     f->told = *state;
+
+    if (strcmp(state->what, oscp_state_name(OSCP_STATE_DISCONNECTED)) == 0
+        && cut->at_ms != OSCP_TIME_NONE
+        && llabs(cut->at_ms - state->at_ms) > FACTS_TOGETHER_MS)
+    {
+        f->told = *cut;
+        return;
+    }
 
     if (deed->at_ms != OSCP_TIME_NONE && state->at_ms != OSCP_TIME_NONE
         && llabs(deed->at_ms - state->at_ms) <= FACTS_TOGETHER_MS
@@ -310,7 +319,7 @@ worker_ctl_facts_trail(struct worker_ctl_facts *f,
     if (trail->state.at_ms != OSCP_TIME_NONE
         && strcmp(trail->state.what, oscp_state_name(f->live->lc.state)) == 0)
     {
-        worker_ctl_facts_told(f, &trail->state, &trail->deed);
+        worker_ctl_facts_told(f, &trail->state, &trail->deed, &trail->cut);
     }
 
     if (f->basis == WORKER_CTL_NOW) {

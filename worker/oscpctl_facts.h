@@ -79,10 +79,13 @@ void worker_ctl_facts_blocks(struct worker_ctl_facts *f,
 
 /*
  * How the connection came into its state: the state's own event, with the
- * operator's reason where a command brought it about.
+ * operator's reason where a command brought it about.  One that was
+ * disconnected while it was disabled is so by its last disconnect, `cut`, not
+ * by whoever enabled it.
  */
 void worker_ctl_facts_told(struct worker_ctl_facts *f,
-    const struct worker_ctl_told *state, const struct worker_ctl_told *deed);
+    const struct worker_ctl_told *state, const struct worker_ctl_told *deed,
+    const struct worker_ctl_told *cut);
 
 /*
  * The direction that gives the mode and the reason: its rule is the reason

@@ -87,7 +87,7 @@ worker_ctl_facts_past(struct worker_ctl_facts *f,
     worker_ctl_facts_begin(f, now_ms, at_ms);
     snprintf(f->conn, sizeof(f->conn), "%s", c->name);
     snprintf(f->group, sizeof(f->group), "%s", g->group);
-    worker_ctl_facts_told(f, &past->state, &past->deed);
+    worker_ctl_facts_told(f, &past->state, &past->deed, &past->cut);
     f->order = past->order;
     f->state = c->state;
     f->state_known = c->known;

@@ -292,6 +292,9 @@ past_group(struct past_reading *r, const struct worker_ctl_record *record)
         break;
     case WORKER_CTL_TELLS_DEED:
         r->past->deed = told;
+        if (worker_ctl_trail_cuts(&told)) {
+            r->past->cut = told;
+        }
         break;
     case WORKER_CTL_TELLS_ORDER:
         r->past->order = told;
@@ -322,6 +325,7 @@ worker_ctl_past_read(struct worker_ctl *ctl, unsigned shard,
     past->first_ms = past->since_ms = past->removed_ms = OSCP_TIME_NONE;
     past->next.at_ms = OSCP_TIME_NONE;
     past->state.at_ms = past->deed.at_ms = past->order.at_ms = OSCP_TIME_NONE;
+    past->cut.at_ms = OSCP_TIME_NONE;
 
     past->replay = oscp_replay_create(&oscp_alloc_libc);
     if (past->replay == NULL) {

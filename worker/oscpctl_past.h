@@ -18,6 +18,7 @@ struct worker_ctl_past {
     struct worker_ctl_receipts   receipts;   /* of the group's forecasts */
     struct worker_ctl_told       state;      /* the connection's last change */
     struct worker_ctl_told       deed;       /* the last command done to it */
+    struct worker_ctl_told       cut;        /* the last disconnect */
     struct worker_ctl_told       order;      /* of the group */
     oscp_ms_t                    since_ms;   /* of the recorded decision */
     oscp_replay_envelope_t       next;       /* the next other decision; at_ms

@@ -104,6 +104,13 @@ trail_telling(const struct worker_ctl_record *r, const char *conn,
 }
 
 
+int
+worker_ctl_trail_cuts(const struct worker_ctl_told *told)
+{
+    return strcmp(told->what, "disconnect") == 0;
+}
+
+
 enum worker_ctl_telling
 worker_ctl_trail_told(const struct worker_ctl_record *r, const char *conn,
     const char *group, struct worker_ctl_told *told)
@@ -213,6 +220,9 @@ trail_take(struct trail_search *s, const struct worker_ctl_record *r)
 
     case WORKER_CTL_TELLS_DEED:
         slot = &t->deed;
+        if (worker_ctl_trail_cuts(&told) && t->cut.at_ms == OSCP_TIME_NONE) {
+            t->cut = told;
+        }
         break;
 
     case WORKER_CTL_TELLS_ORDER:
@@ -231,7 +241,10 @@ trail_take(struct trail_search *s, const struct worker_ctl_record *r)
 }
 
 
-/* The group's last order matters only where the group is disabled. */
+/*
+ * The group's last order matters only where the group is disabled, the last
+ * disconnect where the connection is disconnected.
+ */
 static int
 trail_complete(const struct trail_search *s)
 {
@@ -247,7 +260,9 @@ trail_complete(const struct trail_search *s)
 
     return !s->run && s->trail->state.at_ms != OSCP_TIME_NONE
            && (import->reason != OSCP_REASON_DISABLED
-               || s->trail->order.at_ms != OSCP_TIME_NONE);
+               || s->trail->order.at_ms != OSCP_TIME_NONE)
+           && (import->reason != OSCP_REASON_DISCONNECTED
+               || s->trail->cut.at_ms != OSCP_TIME_NONE);
 }
 
 
@@ -270,7 +285,7 @@ worker_ctl_trail_read(struct worker_ctl *ctl,
     trail->received_ms[0] = trail->received_ms[1] = OSCP_TIME_NONE;
     trail->state.at_ms = trail->deed.at_ms = trail->order.at_ms
         = OSCP_TIME_NONE;
-    trail->since_ms = OSCP_TIME_NONE;
+    trail->cut.at_ms = trail->since_ms = OSCP_TIME_NONE;
 
     oscp_key(key, sizeof(key), ctl->prefix, place->connection->shard,
              "events", NULL);

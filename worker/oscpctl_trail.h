@@ -30,6 +30,7 @@ struct worker_ctl_trail {
     oscp_ms_t               received_ms[OSCP_DIRECTION_COUNT];
     struct worker_ctl_told  state;       /* the connection's last change */
     struct worker_ctl_told  deed;        /* the last command done to it */
+    struct worker_ctl_told  cut;         /* the last disconnect */
     struct worker_ctl_told  order;       /* the last enable or disable of the
                                             group */
     oscp_ms_t               since_ms;    /* of the decision */
@@ -51,6 +52,9 @@ enum worker_ctl_telling {
 enum worker_ctl_telling worker_ctl_trail_told(
     const struct worker_ctl_record *record, const char *conn,
     const char *group, struct worker_ctl_told *told);
+
+/* 1 when it is a disconnect. */
+int worker_ctl_trail_cuts(const struct worker_ctl_told *told);
 
 /*
  * Looks back for what led to the decision `now` of a group.  Gives up after
