@@ -149,22 +149,21 @@ episode_text(const oscp_decision_t *d, const oscp_episode_context_t *c,
 
 
 /*
- * The zero profile is told once; a profile that is not zero arms it again.
+ * The zero profile is told once; a profile that is not zero arms it again, also
+ * one that comes while the link is lost.
  */
 static int
-zero_begins(oscp_episode_t *e, const oscp_episode_context_t *c)
+zero_begins(oscp_episode_t *e, const oscp_decision_t *d, oscp_zero_t zero)
 {
-    if (!c->zero) {
+    if (zero == OSCP_ZERO_NONE
+        || (zero == OSCP_ZERO_WAITS && d->mode == OSCP_MODE_NORMAL))
+    {
         e->zero_notified = 0;
         return 0;
     }
 
-    if (e->zero_notified) {
-        return 0;
-    }
-
-    e->zero_notified = 1;
-    return 1;
+    return zero == OSCP_ZERO_HOLDS && d->mode == OSCP_MODE_NORMAL
+           && !e->zero_notified;
 }
 
 
@@ -252,9 +251,9 @@ oscp_episode_step(oscp_episode_t *e, const oscp_decision_t *d,
         not_yellow(e, d, step);
     }
 
-    if (step->notice == OSCP_NOTICE_NONE
-        && d->mode == OSCP_MODE_NORMAL && zero_begins(e, context))
-    {
+    /* what else there is to say comes first, and the caller asks again */
+    if (zero_begins(e, d, context->zero) && step->notice == OSCP_NOTICE_NONE) {
+        e->zero_notified = 1;
         step->notice = OSCP_NOTICE_ZERO;
         step->severity = OSCP_SEVERITY_WARNING;
     }

@@ -51,6 +51,13 @@ typedef enum {
 /* "info", "warning", "critical": the words in Redis. */
 const char *oscp_severity_name(oscp_severity_t severity);
 
+/* Whether the newest primary forecasts are all zero. */
+typedef enum {
+    OSCP_ZERO_NONE = 0,                  /* none of them */
+    OSCP_ZERO_WAITS,                     /* one is; it does not hold now */
+    OSCP_ZERO_HOLDS                      /* one is, and 0 W holds by it */
+} oscp_zero_t;
+
 /* Which names and times the texts speak of; strings may be NULL. */
 typedef struct {
     const char  *conn;
@@ -59,8 +66,7 @@ typedef struct {
     oscp_ms_t    now_ms;
     oscp_ms_t    since_ms;               /* the open episode's start; now when
                                             none is open */
-    unsigned     zero:1;                 /* the newest primary forecast in
-                                            force is all zero */
+    oscp_zero_t  zero;
 } oscp_episode_context_t;
 
 typedef struct {

@@ -412,10 +412,10 @@ group_decide(const struct worker_group *g, oscp_ms_t now, oscp_decision_t *d)
 }
 
 
-/* 1 when 0 W holds by a primary forecast that is 0 W throughout. */
-static int
+static oscp_zero_t
 group_zero(const struct worker_group *g, const oscp_decision_t *d)
 {
+    oscp_zero_t                zero = OSCP_ZERO_NONE;
     const oscp_limit_t        *limit;
 
     static const oscp_type_t   primary[OSCP_DIRECTION_COUNT] = {
@@ -426,14 +426,18 @@ group_zero(const struct worker_group *g, const oscp_decision_t *d)
     for (unsigned i = 0; i < OSCP_DIRECTION_COUNT; i++) {
         limit = &d->limits[i];
 
-        if (limit->source == OSCP_SOURCE_FORECAST && limit->limit_w <= 0
-            && g->forecasts.timelines[primary[i]].zero)
-        {
-            return 1;
+        if (!g->forecasts.timelines[primary[i]].zero) {
+            continue;
         }
+
+        if (limit->source == OSCP_SOURCE_FORECAST && limit->limit_w <= 0) {
+            return OSCP_ZERO_HOLDS;
+        }
+
+        zero = OSCP_ZERO_WAITS;
     }
 
-    return 0;
+    return zero;
 }
 
 

@@ -180,7 +180,7 @@ yellow_context(const struct worker_yellow *y, const char *conn,
 
 void
 worker_yellow_step(struct worker_context *ctx,
-    struct worker_yellow *y, const struct worker_decided *w, int zero)
+    struct worker_yellow *y, const struct worker_decided *w, oscp_zero_t zero)
 {
     char                     key[OSCP_KEY_SIZE];
     oscp_decision_t          d = *w->decision;
@@ -192,7 +192,7 @@ worker_yellow_step(struct worker_context *ctx,
 
     do {
         context = yellow_context(y, w->conn, w->binding, w->now_ms);
-        context.zero = zero != 0;
+        context.zero = zero;
         oscp_episode_step(&y->episode, &d, &context, &step);
         yellow_apply(ctx, y, &context, &step);
     } while (step.notice != OSCP_NOTICE_NONE);

@@ -31,11 +31,11 @@ void worker_yellow_unknown(struct worker_yellow *y);
 
 /*
  * A decision holds: what follows for the incident and the notifications goes
- * into the open commit.  `zero`: the primary forecast in force is all zero.
+ * into the open commit.
  */
 void worker_yellow_step(struct worker_context *ctx,
     struct worker_yellow *y, const struct worker_decided *decided,
-    int zero);
+    oscp_zero_t zero);
 
 /*
  * The group is no longer configured: an open incident is resolved.  The group's

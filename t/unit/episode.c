@@ -115,9 +115,9 @@ zero_profile(void)
     oscp_episode_t          e = { 0 };
     oscp_episode_step_t     s;
     oscp_episode_context_t  zero = context;
-    oscp_decision_t         d;
+    oscp_decision_t         d, lost;
 
-    zero.zero = 1;
+    zero.zero = OSCP_ZERO_HOLDS;
     d = decision(OSCP_MODE_NORMAL, OSCP_REASON_FORECAST, OSCP_SOURCE_FORECAST,
                  0);
 
@@ -129,6 +129,23 @@ zero_profile(void)
     oscp_episode_step(&e, &d, &context, &s);
     oscp_episode_step(&e, &d, &zero, &s);
     is_int(s.notice, OSCP_NOTICE_ZERO, "and again after another profile");
+
+    /* the link is lost meanwhile */
+    step(&e, decision(OSCP_MODE_FALLBACK, OSCP_REASON_LIVENESS_LOST,
+                      OSCP_SOURCE_GAP_POLICY, 60));
+    oscp_episode_step(&e, &d, &zero, &s);
+    is_int(s.notice, OSCP_NOTICE_RECOVERED, "the link is back");
+    oscp_episode_step(&e, &d, &zero, &s);
+    is_int(s.notice, OSCP_NOTICE_ZERO, "other profiles came while it was lost");
+
+    zero.zero = OSCP_ZERO_WAITS;
+    lost = decision(OSCP_MODE_FALLBACK, OSCP_REASON_LIVENESS_LOST,
+                    OSCP_SOURCE_GAP_POLICY, 60);
+    oscp_episode_step(&e, &lost, &zero, &s);
+    zero.zero = OSCP_ZERO_HOLDS;
+    oscp_episode_step(&e, &d, &zero, &s);
+    oscp_episode_step(&e, &d, &zero, &s);
+    is_int(s.notice, OSCP_NOTICE_NONE, "none did: it was told before");
 }
 
 
@@ -137,17 +154,18 @@ forgotten_zero(void)
 {
     oscp_episode_t          e = { 0 };
     oscp_episode_step_t     s;
-    oscp_episode_context_t  zero = context;
+    oscp_episode_context_t  zero = context, kept = context;
     oscp_decision_t         d, local;
 
-    zero.zero = 1;
+    kept.zero = OSCP_ZERO_WAITS;
+    zero.zero = OSCP_ZERO_HOLDS;
     d = decision(OSCP_MODE_NORMAL, OSCP_REASON_FORECAST, OSCP_SOURCE_FORECAST,
                  0);
     oscp_episode_step(&e, &d, &zero, &s);
 
     local = decision(OSCP_MODE_LOCAL, OSCP_REASON_DISABLED, OSCP_SOURCE_NONE,
                      0);
-    step(&e, local);
+    oscp_episode_step(&e, &local, &kept, &s);
     oscp_episode_step(&e, &d, &zero, &s);
     is_int(s.notice, OSCP_NOTICE_NONE, "enabled again: the same zero profile");
 
