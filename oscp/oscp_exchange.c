@@ -169,9 +169,21 @@ oscp_exchange_no_retry(oscp_exchange_t *x)
 static void
 oscp_exchange_tell(oscp_exchange_t *x)
 {
+    x->lc->interval_told_ms = x->conf->heartbeat_interval_ms;
+
     if (x->lc->state != OSCP_STATE_ONLINE) {
-        x->lc->interval_expected_ms = x->conf->heartbeat_interval_ms;
+        oscp_exchange_told(x);
     }
+}
+
+
+/* What a peer was told is not what the configuration says meanwhile. */
+void
+oscp_exchange_told(oscp_exchange_t *x)
+{
+    x->lc->interval_expected_ms = x->lc->interval_told_ms > 0
+                                  ? x->lc->interval_told_ms
+                                  : x->conf->heartbeat_interval_ms;
 }
 
 
@@ -364,15 +376,11 @@ oscp_exchange_heard(oscp_exchange_t *x)
 static void
 oscp_exchange_beat(oscp_exchange_t *x)
 {
-    oscp_ms_t          at = x->event->at_ms, promise;
+    oscp_ms_t          at = x->event->at_ms;
     oscp_lifecycle_t  *lc = x->lc;
 
-    promise = at + OSCP_LIFECYCLE_MARGIN * lc->interval_required_ms;
-
-    if (lc->promised_ms == OSCP_TIME_NONE || lc->promised_ms < promise) {
-        lc->promised_ms = promise;
-    }
-
+    /* less than before where the interval is, or a wrong clock is right now */
+    lc->promised_ms = at + OSCP_LIFECYCLE_MARGIN * lc->interval_required_ms;
     lc->heartbeat_due_ms = at + lc->interval_required_ms;
     x->result->actions |= OSCP_DO_SEND_HEARTBEAT;
 }
@@ -439,7 +447,7 @@ oscp_exchange_complete(oscp_exchange_t *x, oscp_by_t by)
     }
 
     if (lc->state == OSCP_STATE_ONLINE) {
-        lc->interval_expected_ms = x->conf->heartbeat_interval_ms;
+        oscp_exchange_told(x);
     }
 
     oscp_exchange_live(x);
@@ -482,26 +490,39 @@ oscp_exchange_give_up(oscp_exchange_t *x, oscp_ms_t at_ms, const char *why)
 }
 
 
+static void
+oscp_exchange_end_ours(oscp_exchange_t *x, oscp_ms_t at_ms)
+{
+    oscp_exchange_close_ours(x);
+    oscp_exchange_give_up(x, at_ms, "handshake failed");
+}
+
+
 void
 oscp_exchange_fail(oscp_exchange_t *x, oscp_ms_t at_ms, const char *error)
 {
     oscp_exchange_error(x, at_ms, error);
-    oscp_exchange_close_ours(x);
-    oscp_exchange_give_up(x, at_ms, "handshake failed");
+    oscp_exchange_end_ours(x, at_ms);
+}
+
+
+/* An exchange ran out at `at_ms`; what its tries met says more than that. */
+static void
+oscp_exchange_late(oscp_exchange_t *x, oscp_ms_t at_ms, const char *error)
+{
+    oscp_lifecycle_t  *lc = x->lc;
+    oscp_ms_t          began = at_ms - x->conf->handshake_timeout_ms;
+
+    if (lc->last_error_ms == OSCP_TIME_NONE || lc->last_error_ms < began) {
+        oscp_exchange_error(x, at_ms, error);
+    }
 }
 
 
 static void
 oscp_exchange_fail_theirs(oscp_exchange_t *x, oscp_ms_t at_ms)
 {
-    oscp_lifecycle_t  *lc = x->lc;
-    oscp_ms_t          began = at_ms - x->conf->handshake_timeout_ms;
-
-    /* what its tries met says more */
-    if (lc->last_error_ms == OSCP_TIME_NONE || lc->last_error_ms < began) {
-        oscp_exchange_error(x, at_ms, "acknowledge not delivered in time");
-    }
-
+    oscp_exchange_late(x, at_ms, "acknowledge not delivered in time");
     oscp_exchange_close_theirs(x);
     oscp_exchange_give_up(x, at_ms, "acknowledge failed");
 }
@@ -537,9 +558,14 @@ oscp_exchange_judge(oscp_exchange_t *x)
     oscp_lifecycle_t  *lc = x->lc;
 
     if (oscp_exchange_ours(lc) && at >= lc->handshake_deadline_ms) {
-        oscp_exchange_fail(x, lc->handshake_deadline_ms, lc->handshake_sent
-                           ? "handshake not acknowledged in time"
-                           : "handshake not answered in time");
+        if (lc->handshake_sent) {
+            oscp_exchange_fail(x, lc->handshake_deadline_ms,
+                               "handshake not acknowledged in time");
+        } else {
+            oscp_exchange_late(x, lc->handshake_deadline_ms,
+                               "handshake not answered in time");
+            oscp_exchange_end_ours(x, lc->handshake_deadline_ms);
+        }
     }
 
     if (oscp_exchange_theirs(lc) && at >= lc->ack_deadline_ms) {

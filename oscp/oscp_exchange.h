@@ -65,6 +65,9 @@ void oscp_exchange_acknowledge(oscp_exchange_t *x);
 /* When to send it again after a failure; its deadline may come first. */
 void oscp_exchange_postpone(oscp_exchange_t *x);
 
+/* The interval that the open exchange says has reached the peer. */
+void oscp_exchange_told(oscp_exchange_t *x);
+
 /* An exchange is complete: `online`, or renegotiated. */
 void oscp_exchange_complete(oscp_exchange_t *x, oscp_by_t by);
 

@@ -87,9 +87,10 @@ typedef struct {
     oscp_ms_t       heartbeat_received_ms;
     oscp_ms_t       heartbeat_sent_ms;        /* the last delivered one */
     oscp_ms_t       promised_ms;              /* offline_mode_at of the last
-                                                 beat we tried: never moves
-                                                 backwards */
-    int64_t         interval_expected_ms;     /* ours, as last told */
+                                                 beat we tried */
+    int64_t         interval_expected_ms;     /* ours, as the peer knows it */
+    int64_t         interval_told_ms;         /* ours, in the last message that
+                                                 said it: ours to send */
     int64_t         interval_required_ms;     /* the peer's; 0: it wants none */
     oscp_ms_t       handshake_ms;             /* last completed */
     oscp_by_t       handshake_by;
@@ -141,6 +142,8 @@ typedef struct {
     oscp_ms_t              offline_mode_at_ms;   /* NONE: absent */
     /* results of sends */
     const char            *error;         /* why it failed, no secrets */
+    unsigned               unanswered:1;  /* it left, and nothing came back: the
+                                             peer may have it */
 } oscp_lifecycle_event_t;
 
 /* What is to be done now; several may be set. */
@@ -193,6 +196,8 @@ void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
  *   - a peer's Handshake while offline or handshaking: `handshaking` until our
  *     acknowledge is delivered; while online the state stays, interval and list
  *     change at once, and liveness ends no earlier than before;
+ *   - a handshake of ours that was not answered stays open until its deadline:
+ *     the peer may have it, and acknowledge it;
  *   - a failed acknowledge is retried (1 s doubling, jittered) until
  *     ack_deadline_ms, with the same ack_req; a newer Handshake takes its
  *     place;

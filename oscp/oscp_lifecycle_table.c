@@ -274,7 +274,7 @@ oscp_lifecycle_handshake_sent(oscp_exchange_t *x)
     lc->handshake_sent = 1;
 
     if (lc->state == OSCP_STATE_ONLINE) {
-        lc->interval_expected_ms = x->conf->heartbeat_interval_ms;
+        oscp_exchange_told(x);
     }
 }
 
@@ -309,8 +309,14 @@ oscp_lifecycle_handshake_failed(oscp_exchange_t *x)
         return;
     }
 
-    oscp_exchange_fail(x, x->event->at_ms,
-                       oscp_lifecycle_error(x, OSCP_HANDSHAKE, error));
+    oscp_lifecycle_error(x, OSCP_HANDSHAKE, error);
+
+    if (x->event->unanswered) {
+        oscp_exchange_error(x, x->event->at_ms, error);
+
+    } else {
+        oscp_exchange_fail(x, x->event->at_ms, error);
+    }
 }
 
 
@@ -411,7 +417,10 @@ oscp_lifecycle_connect_online(oscp_exchange_t *x)
 }
 
 
-/* The next connect begins from nothing, as if the peer were new. */
+/*
+ * The next connect begins from nothing, as if the peer were new; but windows
+ * that end until then are owed to it by what was negotiated last.
+ */
 static void
 oscp_lifecycle_disconnect(oscp_exchange_t *x)
 {
@@ -424,7 +433,6 @@ oscp_lifecycle_disconnect(oscp_exchange_t *x)
 
     lc->disconnected = 1;
     lc->interval_required_ms = 0;
-    lc->measurement = 0;
     oscp_exchange_close(x);
     x->result->actions |= OSCP_DO_CLEAR;
 

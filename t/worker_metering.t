@@ -471,6 +471,15 @@ subtest 'what was told of an end stands' => sub {
     configure(sub { delete $connections{hourly} });
 };
 
+sub operate {
+    my ($op, $conn) = @_;
+    my $id = $redis->command('XADD', $direct->key('cmd'), '*', op => $op,
+        conn => $conn, by => 'ann');
+
+    return wait_for(sub { grep { ($_->{cmd} // '') eq $id }
+        $direct->events('command') }, 5);
+}
+
 # From here on in real time, with windows of a second.
 my $quick = OSCP::Meter->new(length => 1000);
 my %register;
@@ -550,10 +559,7 @@ subtest 'another window, out of service, gone' => sub {
     is($spans[0][0], $last, 'where it was');
     is_deeply([grep { $_->[1] % 1500 } @spans], [], 'on the new grid');
 
-    my $id = $redis->command('XADD', $direct->key('cmd'), '*', op => 'disable',
-        conn => 'quick', by => 'ann');
-    ok(wait_for(sub { grep { ($_->{cmd} // '') eq $id }
-        $direct->events('command') }, 5), 'disabled');
+    ok(operate('disable', 'quick'), 'disabled');
     my $out = () = $direct->outbox('DEPOT07');
     ok(wait_for(sub { play(0.3, 'CH1'); grep { /connection is disabled/ }
         skipped('DEPOT07') }, 10), 'its windows are skipped');
@@ -564,6 +570,26 @@ subtest 'another window, out of service, gone' => sub {
     ok(wait_for(sub { my ($held) = grep { $_->[0] =~ /./ } [pending()];
         $held->[0] == 12 + 2 + 1 }, 10), 'which are settled with it')
         or diag(pending());
+};
+
+subtest 'windows that end while control is taken back are owed' => sub {
+    $direct->worker->stop;
+    $redis->command('HSET', $direct->key('conn:registers'), handshake_at =>
+        OSCP::Direct::at(time), measurement_configuration => 'INTERMITTENT');
+    $direct->worker->restart;
+    ok(operate('disconnect', 'registers'), 'disconnected');
+    my $start = $begin + 98 * QUARTER;
+    my $out = () = $direct->outbox('DEPOT04');
+    $direct->samples(map { sample('DEPOT04', 'NEW', at => $start + $_ * 60_000,
+        import => 1000 * $_) } 0 .. 20);
+    my $window;
+    ok(wait_for(sub { ($window) = grep { time_ms($_->{data}{from}) == $start }
+        windows('DEPOT04') }, 10), 'the window is closed');
+    is_deeply([sort keys %{$window->{data}{messages}}],
+        ['update_asset_measurements', 'update_group_measurements'],
+        'with its messages');
+    is(scalar $direct->outbox('DEPOT04'), $out + 2, 'which wait');
+    ok(operate('connect', 'registers'), 'until it is connected again');
 };
 
 subtest 'a peer that wants no measurements' => sub {

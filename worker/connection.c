@@ -172,6 +172,7 @@ callback_sent(void *arg, const struct worker_outbound_result *sent)
     event.req = sent->req;
     event.corr = sent->corr;
     event.error = sent->error;
+    event.unanswered = sent->unanswered;
     event.offline_mode_at_ms = OSCP_TIME_NONE;
 
     worker_connection_step(conn, &event, "worker", &result);

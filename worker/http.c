@@ -35,6 +35,7 @@ struct worker_http_call {
     void                     *arg;
     int                     (*may)(void *arg);
     void                     *may_arg;
+    unsigned                  left:1;      /* the request: a peer may have it */
     struct event             *watchdog;    /* ends what libcurl forgot */
     size_t                    received;    /* bytes of the answer's body */
     size_t                    answer_max;  /* of them are kept; 0: none */
@@ -143,6 +144,7 @@ http_finish(struct worker_http_call *call, CURLcode code)
                  ? call->error : curl_easy_strerror(code));
     }
 
+    result.left = call->left;
     memset(&call->answer, 0, sizeof(call->answer));
     http_call_free(call);
 
@@ -355,8 +357,13 @@ http_want_leave(void *arg, char *peer, char *local, int peer_port,
     (void) peer_port;
     (void) local_port;
 
-    return call->may == NULL || call->may(call->may_arg)
-           ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    if (call->may != NULL && !call->may(call->may_arg)) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    call->left = 1;
+
+    return CURL_PREREQFUNC_OK;
 }
 
 

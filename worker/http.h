@@ -48,6 +48,9 @@ struct worker_http_request {
 struct worker_http_result {
     long         status;                    /* HTTP status; 0: no answer */
     const char  *error;                     /* why there is none; "" else */
+    unsigned     left:1;                    /* it left: there may be no answer,
+                                               and the peer have it all the
+                                               same */
     const char  *body;                      /* where wanted: the body; NULL when
                                                there is none, or more than
                                                answer_max */

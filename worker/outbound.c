@@ -58,8 +58,9 @@ struct worker_outbound {
 
 
 static void
-outbound_end(struct outbound_slot *slot, const char *error)
+outbound_end(struct outbound_slot *slot, const struct worker_peer_result *r)
 {
+    const char                     *error = r->error;
     struct worker_outbound         *o = slot->outbound;
     struct worker_log_about         about = { .shard = (int) o->ctx->shard,
                                               .conn = o->conf->name,
@@ -71,6 +72,7 @@ outbound_end(struct outbound_slot *slot, const char *error)
     result.req = slot->req;
     result.corr = slot->corr;
     result.error = error;
+    result.unanswered = r->status == 0 && r->left;
 
     worker_log(*error == '\0' ? WORKER_LOG_DEBUG : WORKER_LOG_WARN, &about,
                "%s %s%s", oscp_message_name(outbound_kinds[slot->kind].message),
@@ -89,7 +91,7 @@ callback_done(void *arg, const struct worker_peer_result *result)
         worker_outbound_want(slot->outbound, outbound_kinds[slot->kind].action);
 
     } else {
-        outbound_end(slot, result->error);
+        outbound_end(slot, result);
     }
 }
 
@@ -110,7 +112,9 @@ outbound_body(const struct worker_outbound *o, oscp_message_kind_t kind,
     } else {
         m.dialect = o->lc->dialect;
         m.has_interval = 1;
-        m.heartbeat_interval_s = (double) o->conf->heartbeat_interval_ms
+        m.heartbeat_interval_s = (double) (o->lc->interval_told_ms > 0
+                                           ? o->lc->interval_told_ms
+                                           : o->conf->heartbeat_interval_ms)
                                  / 1000;
         m.has_measurement = 1;
         m.measurement = o->conf->measurement;

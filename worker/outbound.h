@@ -20,6 +20,7 @@ struct worker_outbound_result {
     const char             *req;
     const char             *corr;        /* "" where there is none */
     const char             *error;       /* "" when sent */
+    unsigned                unanswered:1;    /* and yet the peer may have it */
 };
 
 typedef void worker_outbound_done(void *arg,

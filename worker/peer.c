@@ -188,6 +188,7 @@ callback_done(void *arg, const struct worker_http_result *r)
     }
 
     result.status = r->status;
+    result.left = r->left;
     result.retry_after_ms = r->retry_after_ms;
     result.oauth = send->peer->oauth != NULL;
     result.renewed = send->renewed;

@@ -30,6 +30,7 @@ struct worker_peer_result {
     int64_t      retry_after_ms;         /* -1: not told */
     unsigned     oauth:1;                /* presented was an access token, */
     unsigned     renewed:1;              /* fetched anew after a 401 */
+    unsigned     left:1;                 /* as in worker_http_result */
     unsigned     changed:1;              /* nothing was sent: the configuration
                                             became another one */
 };

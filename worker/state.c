@@ -23,6 +23,7 @@ enum state_field {
     STATE_HEARTBEAT_SENT_AT,
     STATE_PROMISED_UNTIL,
     STATE_INTERVAL_EXPECTED,
+    STATE_INTERVAL_TOLD,
     STATE_INTERVAL_REQUIRED,
     STATE_HANDSHAKE_AT,
     STATE_HANDSHAKE_BY,
@@ -58,6 +59,7 @@ static const char *const  state_names[STATE_COUNT] = {
     [STATE_HEARTBEAT_SENT_AT] = "heartbeat_sent_at",
     [STATE_PROMISED_UNTIL] = "promised_until",
     [STATE_INTERVAL_EXPECTED] = "heartbeat_interval_expected",
+    [STATE_INTERVAL_TOLD] = "heartbeat_interval_told",
     [STATE_INTERVAL_REQUIRED] = "heartbeat_interval_required",
     [STATE_HANDSHAKE_AT] = "handshake_at",
     [STATE_HANDSHAKE_BY] = "handshake_by",
@@ -193,6 +195,7 @@ worker_state_read(const struct worker_record *r, oscp_lifecycle_t *lc)
     lc->handshake_sent = strcmp(worker_record_get(r, STATE_HANDSHAKE_SENT), "1")
                          == 0;
     lc->interval_expected_ms = state_seconds(r, STATE_INTERVAL_EXPECTED);
+    lc->interval_told_ms = state_seconds(r, STATE_INTERVAL_TOLD);
     lc->interval_required_ms = state_seconds(r, STATE_INTERVAL_REQUIRED);
     lc->retry_pause_ms = state_count(r, STATE_RETRY_PAUSE_MS);
     lc->ack_tries = (unsigned) state_count(r, STATE_ACK_TRIES);
@@ -265,6 +268,7 @@ worker_state_set(struct worker_record *r, const oscp_lifecycle_t *lc,
     worker_record_set(r, STATE_MEASUREMENT, list);
 
     state_set_seconds(r, STATE_INTERVAL_EXPECTED, lc->interval_expected_ms);
+    state_set_seconds(r, STATE_INTERVAL_TOLD, lc->interval_told_ms);
     state_set_seconds(r, STATE_INTERVAL_REQUIRED, lc->interval_required_ms);
     state_set_count(r, STATE_RETRY_PAUSE_MS, lc->retry_pause_ms);
     state_set_count(r, STATE_ACK_TRIES, lc->ack_tries);

@@ -204,6 +204,31 @@ acknowledges(void)
 }
 
 
+/* The answer to our handshake is lost: the peer may have it all the same. */
+static void
+unanswered(void)
+{
+    fresh(1);
+    step(OSCP_EV_START, 0);
+    ev.unanswered = 1;
+    failed(OSCP_EV_HANDSHAKE_FAILED, 10 * SEC, "timeout");
+    is_state(OSCP_STATE_HANDSHAKING, "no answer came: it is waited for");
+    is_str(lc.last_error, "handshake: timeout", "with a trace");
+    peer_acknowledge(12 * SEC, "id-1", 0);
+    is_state(OSCP_STATE_ONLINE, "the acknowledge in time counts");
+
+    fresh(1);
+    step(OSCP_EV_START, 0);
+    ev.unanswered = 1;
+    failed(OSCP_EV_HANDSHAKE_FAILED, 10 * SEC, "timeout");
+    is_int(next(), 30 * SEC, "until the handshake's timeout");
+    step(OSCP_EV_TIMER, 30 * SEC);
+    is_state(OSCP_STATE_OFFLINE, "then it has failed");
+    is_str(lc.last_error, "handshake: timeout", "and says why");
+    is_int(next(), 90 * SEC, "and is tried again by back-off");
+}
+
+
 /* Offline with last_error, and retry: 60 s doubling to 10 min, jittered. */
 static void
 backing_off(void)
@@ -454,6 +479,7 @@ main(void)
     burst();
     ours();
     acknowledges();
+    unanswered();
     backing_off();
     crossing();
     renegotiation();

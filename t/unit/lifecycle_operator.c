@@ -62,6 +62,8 @@ disconnect(void)
     is_why(OSCP_OUTCOME_DONE, "connected by the operator", "why");
     ok(!lc.disconnected, "the mark is gone");
     is_int(lc.interval_required_ms, 0, "as if the peer were new");
+    is_int(lc.measurement, OSCP_INTERMITTENT, "but for what windows are closed "
+           "by");
 
     fresh(0);
     step(OSCP_EV_DISCONNECT, 0);
@@ -318,6 +320,16 @@ configure(void)
     peer_handshake(2 * SEC, "hs", SEC);
     step(OSCP_EV_ACKNOWLEDGE_SENT, 2 * SEC);
     is_int(lc.interval_expected_ms, 5 * SEC, "told by our acknowledge");
+
+    online(1);
+    peer_handshake(SEC, "hs-1", 10 * SEC);
+    conf.heartbeat_interval_ms = 7 * SEC;
+    step(OSCP_EV_CONFIGURE, 20 * SEC);
+    step(OSCP_EV_ACKNOWLEDGE_SENT, 21 * SEC);
+    is_int(lc.interval_expected_ms, 30 * SEC, "changed behind an acknowledge: "
+           "the peer was told the old one");
+    step(OSCP_EV_TIMER, 21 * SEC);
+    is_int(lc.interval_told_ms, 7 * SEC, "and is told the new one then");
 
     fresh(1);
     step(OSCP_EV_START, 0);
