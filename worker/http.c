@@ -2,6 +2,8 @@
  * Outbound HTTP with libcurl's multi interface on libevent.
  */
 
+#include <sys/socket.h>
+
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +121,25 @@ http_retry_after(const struct worker_http_call *call)
 }
 
 
+/*
+ * A connection on which an answer did not come in time is of no use for the
+ * next request either.  Of HTTP/2 libcurl gives up the stream alone, and the
+ * next request would wait on the same dead connection: it is shut down, which
+ * libcurl notices before it uses it again.
+ */
+static void
+http_abandon(struct worker_http_call *call)
+{
+    curl_socket_t  fd = CURL_SOCKET_BAD;
+
+    if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK
+        && fd != CURL_SOCKET_BAD)
+    {
+        shutdown(fd, SHUT_RDWR);
+    }
+}
+
+
 static void
 http_finish(struct worker_http_call *call, CURLcode code)
 {
@@ -133,6 +154,10 @@ http_finish(struct worker_http_call *call, CURLcode code)
     over = call->answer_max > 0 && call->received > call->answer_max;
 
     if (call->easy != NULL) {
+        if (code == CURLE_OPERATION_TIMEDOUT) {
+            http_abandon(call);
+        }
+
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
         result.retry_after_ms = http_retry_after(call);
     }
@@ -528,6 +553,11 @@ http_multi_create(struct worker_http *http)
     rc |= curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, http_want_timer)
           != CURLM_OK;
     rc |= curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http) != CURLM_OK;
+
+    /* each request has its connection: giving it up harms no other one */
+    rc |= curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+                            (long) CURLPIPE_NOTHING)
+          != CURLM_OK;
     rc |= curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, WORKER_HTTP_IDLE_MAX)
           != CURLM_OK;
 

@@ -14,6 +14,8 @@
 #   hold            what comes is kept, and goes out when the mode ends: late,
 #                   also when the sender has gone
 #   lose            as hold, and what was kept by then is never delivered
+#   freeze          the connections that stand are dead without a word until the
+#                   mode ends, and then cut; new ones pass
 #   cut             every connection ends now, what is under way is lost
 #   refuse          and new ones end at once
 
@@ -132,7 +134,7 @@ sub _serve {
         }
         for my $link (values %{$self->{links}}) {
             $self->_accept($link);
-            $self->_move($link, $_) for values %{$link->{pairs}};
+            $self->_move($link, $_) for _alive($link);
         }
     }
 }
@@ -147,7 +149,7 @@ sub _interest {
     vec($read, fileno $control, 1) = 1;
     for my $link (values %{$self->{links}}) {
         vec($read, fileno $link->{socket}, 1) = 1;
-        for my $flow (map { @{$_->{flows}} } values %{$link->{pairs}}) {
+        for my $flow (map { @{$_->{flows}} } _alive($link)) {
             vec($read, fileno $flow->{from}, 1) = 1
                 if !$flow->{ended} && $flow->{bytes} < QUEUE
                 && $link->{mode} ne 'stall';
@@ -161,6 +163,12 @@ sub _interest {
         }
     }
     return ($read, $write, $wait);
+}
+
+sub _alive {
+    my ($link) = @_;
+
+    return grep { !$_->{frozen} } values %{$link->{pairs}};
 }
 
 # When the first piece of a flow may go.
@@ -179,6 +187,11 @@ sub _order {
 
     if ($before eq 'lose' || $mode =~ /^(?:cut|refuse)$/) {
         $self->_drop($link, $_) for values %{$link->{pairs}};
+    }
+    $self->_drop($link, $_) for grep { $_->{frozen} }
+        values %{$link->{pairs}};
+    if ($mode eq 'freeze') {
+        $_->{frozen} = 1 for values %{$link->{pairs}};
     }
     @$link{qw(mode args)} = ($mode eq 'cut' ? 'pass' : $mode, \@args);
     if ($mode eq 'pass') {

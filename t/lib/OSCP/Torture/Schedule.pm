@@ -48,7 +48,7 @@ my @KINDS = (
 
 my @LINK_MODES = (
     ['cut'], ['delay', 40, 900], ['trickle', 64, 2000, 20], ['stall'],
-    ['hold'], ['lose'], ['refuse'],
+    ['hold'], ['lose'], ['refuse'], ['freeze'],
 );
 
 sub new {
