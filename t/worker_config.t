@@ -120,6 +120,26 @@ subtest 'another group takes over a circuit' => sub {
         'DEPOT01: > circuit=incomer-9,scope=depot-9'], 'the audit');
 };
 
+subtest 'a circuit for a group that had none' => sub {
+    my $version = $direct->publish(vector => { groups => {
+        DEPOT01 => { circuit => 'incomer-9' },
+        DEPOT02 => { circuit => undef } } });
+    ok($direct->wait_applied($version), 'one has it, with a safe default');
+    $direct->worker->kill;
+    $direct->worker->restart;
+    ok($direct->wait_hash('circuit:incomer-9', { safe_default_w => 60000,
+        group => 'DEPOT01' }), 'which a worker finds');
+    $version = $direct->publish(vector => { groups => {
+        DEPOT02 => { circuit => 'incomer-9', safe_default_w => undef } } });
+    ok($direct->wait_applied($version), 'then the other one, without');
+    ok($direct->wait_hash('circuit:incomer-9', { safe_default_w => undef,
+        group => 'DEPOT02' }), 'and nothing of the first one is left');
+    $version = $direct->publish(vector => { groups => {
+        DEPOT01 => { circuit => 'incomer-9', scope => 'depot-9' } } });
+    ok($direct->wait_applied($version), 'back again');
+    told();
+};
+
 subtest 'changes while the worker is away' => sub {
     $direct->worker->kill;
     my $version = $direct->publish(vector => { heartbeat_interval_ms => 5000,

@@ -441,11 +441,10 @@ worker_envelope_release_circuit(struct worker_context *ctx,
     char                   key[OSCP_KEY_SIZE];
     struct worker_record  *r = &e->circuit;
 
-    if (binding->circuit == NULL) {
-        return;
-    }
-
-    if (envelope_kept(ctx->kept_circuits, binding->circuit)) {
+    /* whoever has a circuit next knows nothing of what stands there */
+    if (binding->circuit == NULL
+        || envelope_kept(ctx->kept_circuits, binding->circuit))
+    {
         worker_record_clear(r);
         worker_record_unknown(r);
         return;
@@ -468,7 +467,6 @@ worker_envelope_release_circuit(struct worker_context *ctx,
         worker_context_fail(ctx, "no memory for a circuit");
     }
 
-    /* whoever has this circuit next knows nothing of what stands there */
     worker_record_clear(r);
     worker_record_unknown(r);
 }
