@@ -347,10 +347,15 @@ subtest 'groups and connections that go' => sub {
         'whatever is delivered resolves it');
     my $before = counter('out_retries');
     $cp{bearer}->command('misbehave refuse=' . MESSAGE . ':503');
-    my @put = map { put('bearer') } 1 .. 2;
+    my @put = map { put('bearer') } 1 .. 600;
     ok(wait_for(sub { counter('out_retries') > $before }), 'a connection waits');
+    my $commits = counter('commits');
     ok($direct->wait_applied(publish(qw(other vector))), 'and is removed');
-    ok(wait_for(sub { told('given_up', $put[1]) }), 'what it owes is given up');
+    ok(wait_for(sub { told('given_up', $put[-1]) }), 'what it owes is given up');
+    cmp_ok(counter('commits') - $commits, '>=', 3, 'not all of it at once');
+    my %told;
+    $told{$_->{data}{req} // ''}++ for $direct->events('given_up');
+    is((grep { ($told{$_} // 0) != 1 } @put), 0, 'each once');
     like((told('given_up', $put[0]))[0]{data}{why}, qr/not configured any more/,
         'and it is told why');
 };

@@ -21,12 +21,14 @@ struct worker_group;
 struct worker_metering;
 struct worker_outbound;
 struct worker_outbox;
+struct worker_remains;
 
 TAILQ_HEAD(worker_connection_list, worker_connection);
 TAILQ_HEAD(worker_group_list, worker_group);
 TAILQ_HEAD(worker_metering_list, worker_metering);
 TAILQ_HEAD(worker_outbound_list, worker_outbound);
 TAILQ_HEAD(worker_outbox_list, worker_outbox);
+TAILQ_HEAD(worker_remains_list, worker_remains);
 
 #define WORKER_CONTEXT_WHY_SIZE   256
 
@@ -56,6 +58,8 @@ struct worker_context {
     struct worker_metering_list     metering;  /* windows may be due */
     struct worker_outbox_list       settling;  /* the next message waits for a
                                                   commit */
+    struct worker_remains_list      remains;   /* owed by connections that are
+                                                  gone: to be given up */
     struct worker_connection_list   judging;   /* liveness waits for what may
                                                   be stored */
     uint64_t                        takes;     /* takes sent so far */

@@ -11,6 +11,7 @@
 #include "oscp_delivery.h"
 #include "outbox.h"
 #include "random.h"
+#include "remains.h"
 
 
 #define OUTBOX_EXPIRE_BATCH   256        /* given up for age in one turn */
@@ -434,18 +435,12 @@ worker_outbox_changed(struct worker_outbox *o)
 void
 worker_outbox_end(struct worker_outbox *o)
 {
-    struct worker_letter  *l;
-    struct worker_fate     fate = { .kind = WORKER_FATE_GIVEN_UP,
-                                    .conn = o->link->conn, .text = "",
-                                    .why = "the connection is not configured "
-                                           "any more" };
-
     worker_peer_stop(&o->send);
+    worker_remains_take(o->ctx, o->link->conn, &o->letters);
 
-    while ((l = TAILQ_FIRST(&o->letters)) != NULL) {
-        fate.letter = l;
-        worker_fate_write(o->ctx, &fate, NULL, NULL, worker_clock_wall());
-        outbox_remove(o, l);
+    for (unsigned i = 0; i < OSCP_MESSAGE_COUNT; i++) {
+        TAILQ_INIT(&o->kinds[i].letters);
+        o->kinds[i].bytes = 0;
     }
 
     outbox_resolve(o);

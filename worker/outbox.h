@@ -76,7 +76,10 @@ void worker_outbox_turn(struct worker_outbox *o);
 /* The peer's configuration is another one: no pause counts any more. */
 void worker_outbox_changed(struct worker_outbox *o);
 
-/* The connection is no longer configured: all that waits is given up. */
+/*
+ * The connection is no longer configured: all that waits is left to be given
+ * up.
+ */
 void worker_outbox_end(struct worker_outbox *o);
 
 /* The open commit is on its way; it is in Redis: the next ones begin. */

@@ -17,6 +17,7 @@
 #include "outbound.h"
 #include "outbox.h"
 #include "random.h"
+#include "remains.h"
 #include "roster.h"
 #include "shard.h"
 #include "wait.h"
@@ -105,6 +106,7 @@ shard_forget(struct worker_shard *shard)
     worker_redis_close(shard->redis);
     worker_intake_reset(shard->intake, NULL);
     worker_roster_free(&shard->roster);
+    worker_remains_free(&shard->ctx);
     worker_commit_reset(shard->ctx.commit);
     event_del(shard->timer);
 
@@ -454,6 +456,7 @@ shard_commit(struct worker_shard *shard)
     }
 
     shard_close_windows(shard);
+    worker_remains_give_up(ctx);
 
     if (ctx->failed
         || (worker_commit_empty(ctx->commit) && TAILQ_EMPTY(&ctx->sending)))
@@ -689,6 +692,7 @@ worker_shard_create(const struct worker_shard_conf *conf, unsigned number)
     TAILQ_INIT(&shard->ctx.dirty);
     TAILQ_INIT(&shard->ctx.sending);
     TAILQ_INIT(&shard->ctx.settling);
+    TAILQ_INIT(&shard->ctx.remains);
     TAILQ_INIT(&shard->ctx.judging);
     TAILQ_INIT(&shard->ctx.metering);
     shard->waiter.read = callback_refreshed;
