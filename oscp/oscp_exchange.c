@@ -331,16 +331,34 @@ oscp_exchange_close(oscp_exchange_t *x)
 }
 
 
+/* Ours, as the peer knows it. */
+static int64_t
+oscp_exchange_interval(const oscp_exchange_t *x)
+{
+    return x->lc->interval_expected_ms > 0 ? x->lc->interval_expected_ms
+                                           : x->conf->heartbeat_interval_ms;
+}
+
+
 oscp_ms_t
 oscp_exchange_margin(const oscp_exchange_t *x)
 {
-    int64_t  interval = x->lc->interval_expected_ms;
+    return x->event->at_ms
+           + OSCP_LIFECYCLE_MARGIN * oscp_exchange_interval(x);
+}
 
-    if (interval <= 0) {
-        interval = x->conf->heartbeat_interval_ms;
-    }
 
-    return x->event->at_ms + OSCP_LIFECYCLE_MARGIN * interval;
+/*
+ * What was received more than an interval before the last one is no late
+ * heartbeat: a clock was set back.
+ */
+int
+oscp_exchange_overtaken(const oscp_exchange_t *x)
+{
+    oscp_ms_t  at = x->event->at_ms, last = x->lc->heartbeat_received_ms;
+
+    return last != OSCP_TIME_NONE && at < last
+           && last - at <= oscp_exchange_interval(x);
 }
 
 

@@ -82,6 +82,9 @@ void oscp_exchange_close(oscp_exchange_t *x);
 /* The peer is alive at least until `until_ms`. */
 void oscp_exchange_extend(oscp_exchange_t *x, oscp_ms_t until_ms);
 
+/* 1 when a heartbeat was stored behind one that was received after it. */
+int oscp_exchange_overtaken(const oscp_exchange_t *x);
+
 /* Takes a heartbeat's offline_mode_at. */
 void oscp_exchange_heard(oscp_exchange_t *x);
 

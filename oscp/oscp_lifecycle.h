@@ -204,6 +204,8 @@ void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
  *   - a first heartbeat goes out on becoming `online`, and at START;
  *   - a failed heartbeat is retried after at most a quarter of the interval,
  *     well before the promised time runs out;
+ *   - the heartbeat that was received last counts; one that was stored behind
+ *     it, having been received before, is ignored;
  *   - a heartbeat while offline starts a handshake if initiate_handshake is set
  *     and the last one was started OSCP_LIFECYCLE_PAUSE_MS ago or earlier; no
  *     handshake at all is ever started within that pause, but for CONNECT;

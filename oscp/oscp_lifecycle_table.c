@@ -244,6 +244,11 @@ oscp_lifecycle_peer_acknowledge(oscp_exchange_t *x)
 static void
 oscp_lifecycle_peer_heartbeat(oscp_exchange_t *x)
 {
+    if (oscp_exchange_overtaken(x)) {
+        oscp_exchange_ignore(x, "a newer heartbeat has been received");
+        return;
+    }
+
     oscp_exchange_heard(x);
 }
 

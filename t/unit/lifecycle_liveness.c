@@ -30,6 +30,20 @@ ends(void)
     peer_heartbeat(20 * SEC, 40 * SEC);
     is_int(lc.offline_mode_at_ms, T0 + 40 * SEC, "counts also when it is "
            "earlier");
+    peer_heartbeat(20 * SEC - 1, 90 * SEC);
+    is_why(OSCP_OUTCOME_IGNORED, "a newer heartbeat has been received",
+           "one that was received before it comes late");
+    is_int(lc.offline_mode_at_ms, T0 + 40 * SEC, "and counts for nothing");
+    peer_heartbeat(-10 * SEC, 25 * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + 40 * SEC, "an interval before as well");
+    peer_heartbeat(-10 * SEC - 1, 25 * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + 25 * SEC, "more than that is a clock "
+           "that was set back");
+    peer_heartbeat(30 * SEC - 1, NONE);
+    is_state(OSCP_STATE_OFFLINE, "in time all the same");
+
+    online(0);
+    peer_heartbeat(20 * SEC, 40 * SEC);
     peer_heartbeat(30 * SEC, NONE);
     is_int(lc.offline_mode_at_ms, T0 + 120 * SEC, "absent: received + 3 x our "
            "interval");
