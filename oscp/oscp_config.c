@@ -49,6 +49,12 @@ oscp_config_warning(const oscp_connection_conf_t *c, oscp_error_t *err)
         return 1;
     }
 
+    if (c->ngroups == 0) {
+        oscp_error_set(err, OSCP_OK, "group", "should be there: without one "
+                       "every forecast is refused");
+        return 1;
+    }
+
     for (i = 0; i < c->ngroups; i++) {
         if (c->groups[i].has_rated && c->groups[i].circuit == NULL) {
             snprintf(directive, sizeof(directive), "group %s",

@@ -101,7 +101,8 @@ oscp_err_t oscp_config_check_all(const oscp_connection_conf_t *const *list,
     size_t n, oscp_error_t *err);
 
 /*
- * What is allowed but unwise (a window other than 15m under vector): returns 1
+ * What is allowed but unwise (a window other than 15m under vector, a
+ * connection without a group, …): returns 1
  * and fills `err` (code OSCP_OK, path and text), or 0.
  */
 int oscp_config_warning(const oscp_connection_conf_t *c, oscp_error_t *err);

@@ -224,6 +224,13 @@ subtest 'a connection without a peer' => sub {
     like($output, qr/"peer" must be a URL/, 'and is named');
 };
 
+subtest 'a connection without a group' => sub {
+    my ($status, $output) = try('', sub { s/\bgroup .*//g });
+    is($status, 0, 'is allowed');
+    like($output, qr/\[warn\].*"group" should be there: without one every/,
+        'with a warning');
+};
+
 subtest 'names' => sub {
     for my $name ('version', 'shards', 'a b', 'x' x 65, 'a:b') {
         my ($status, $output) = try('', sub {

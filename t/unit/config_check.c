@@ -617,6 +617,11 @@ warnings(void)
     is_str(err.path, "peer", "by its directive");
 
     c.peer = "https://p";
+    c.ngroups = 0;
+    is_int(oscp_config_warning(&c, &err), 1, "no group");
+    is_str(err.path, "group", "by its directive");
+
+    fresh("generic");
     g[1].circuit = NULL;
     is_int(oscp_config_warning(&c, &err), 1, "rated without a circuit");
     is_str(err.path, "group B", "by its group");
