@@ -102,8 +102,8 @@ oscp_err_t oscp_config_check_all(const oscp_connection_conf_t *const *list,
 
 /*
  * What is allowed but unwise (a window other than 15m under vector, a
- * connection without a group, …): returns 1
- * and fills `err` (code OSCP_OK, path and text), or 0.
+ * connection without a group, …): returns 1 and fills `err` (code OSCP_OK, path
+ * and text), or 0.
  */
 int oscp_config_warning(const oscp_connection_conf_t *c, oscp_error_t *err);
 
