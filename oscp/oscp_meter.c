@@ -345,20 +345,25 @@ is_absent(const oscp_meter_t *m, const oscp_window_t *w)
 }
 
 
+/*
+ * By its last sample alone: earlier ones are dropped sooner or later, and what
+ * is told must not depend on when.
+ */
 static void
 read_absent(const oscp_meter_t *m, oscp_ms_t end_ms, oscp_reading_t *r)
 {
-    size_t  n = meter_upto(m, end_ms), told = last_with(m, REGISTER_EXPORT, n);
+    size_t                n = meter_upto(m, end_ms);
+    const oscp_sample_t  *last;
 
-    if (n > 0) {
-        r->has_register = 1;
-        r->register_mwh = m->samples[n - 1].import_mwh;
+    if (n == 0) {
+        return;
     }
 
-    if (told > 0) {
-        r->has_export = 1;
-        r->export_register_mwh = m->samples[told - 1].export_mwh;
-    }
+    last = &m->samples[n - 1];
+    r->has_register = 1;
+    r->register_mwh = last->import_mwh;
+    r->has_export = last->has_export;
+    r->export_register_mwh = last->has_export ? last->export_mwh : 0;
 }
 
 

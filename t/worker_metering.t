@@ -291,8 +291,9 @@ sub check_registers {
     is(join(' ', sort keys %seen), join(' ', sort keys %{$want->{assets}}),
         "$name: who was there");
     my $e = $of_group->{body}{measurements}[0];
+    my $direction = defined $want->{export} ? 'NET' : 'IMPORT';
     ok(!exists $e->{initial_measure_time} && $e->{unit} eq 'KWH'
-        && $e->{direction} eq 'NET', "$name: the group's sum");
+        && $e->{direction} eq $direction, "$name: the group's sum");
     return;
 }
 
