@@ -206,7 +206,9 @@ subtest 'a message takes effect' => sub {
 };
 
 subtest 'a message is delivered' => sub {
-    my ($stack, $fail, $look) = running(heartbeat => '1h');
+    # One that left, and was not answered, is waited for as long as that.
+    my ($stack, $fail, $look) = running(heartbeat => '1h',
+        settings => 'handshake_timeout 5s;');
     my $cp = $stack->cp;
     my $connect = sub {
         my ($n) = @_;
