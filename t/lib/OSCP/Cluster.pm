@@ -169,6 +169,9 @@ sub move {
             'KEYS', @keys);
     }
     $_->command(@setslot, 'NODE', $to->{id}) for $to, $from;
+    # The others hear of it by and by; whom we ask must have.
+    wait_for(sub { $self->node_of($key) == $to }, 10)
+        or die "$key: the move is not known\n";
     return;
 }
 

@@ -9,7 +9,10 @@ use IO::Socket::INET;
 
 use OSCP::Process qw(memcheck sanitized slow wait_for);
 
-use constant PORT_TRIES => 10;
+use constant {
+    PORT_TRIES => 10,
+    OLD_WORKERS => 1,        # s that old ones may take to leave
+};
 
 # new(dir =>, build =>, http => directives of http {}, server => of server {},
 #     workers => 1, level => log level, modules => further ones to load,
@@ -149,16 +152,21 @@ sub children {
     return split ' ', scalar(<$fh>) // '';
 }
 
-# Reloads; returns when new workers serve (1) or undef after some seconds.
+# Reloads; returns when new workers serve (1) or undef after some seconds.  Old
+# ones that have nothing left to do are gone by then, with the connections that
+# they kept: a client that used one of those would have to try again.
 sub reload {
     my ($self) = @_;
     my %old = map { $_ => 1 } $self->children;
 
     $self->{process}->signal('HUP');
-    return wait_for(sub {
+    my $serves = wait_for(sub {
         my @new = grep { !$old{$_} } $self->children;
         @new >= $self->{workers};
     }, 10);
+    wait_for(sub { !grep { $old{$_} } $self->children }, OLD_WORKERS)
+        if $serves;
+    return $serves;
 }
 
 sub stop {
