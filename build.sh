@@ -341,13 +341,16 @@ build_broken() {
 }
 
 # torture --broken NAME [SECONDS] [OPTIONS]: ends with 1 when it is caught, as
-# it must be.
+# it must be.  A patch may name the faults that show it.
 run_broken() {
-    local name=$1
+    local name=$1 faults
+    local -a kinds=()
     shift
     build_broken "$name"
     say "torture: a worker with $name"
-    perl -It/lib t/torture/torture --until-found \
+    faults=$(sed -n 's/^faults: //p' "$ROOT/t/torture/broken/$name.patch")
+    [ -z "$faults" ] || kinds=(--kinds "$faults")
+    perl -It/lib t/torture/torture --until-found "${kinds[@]}" \
         --program "broken/$name/oscp-worker-clock" "$@"
 }
 
