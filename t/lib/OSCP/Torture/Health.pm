@@ -116,6 +116,15 @@ sub disturbed {
     return undef;
 }
 
+# When a peer was killed, in a time: what it sent last it has not written down.
+sub killed {
+    my ($self, $peer, $from, $until) = @_;
+
+    return grep { $_ >= $from && $_ <= $until } map { $_->[0] }
+        grep { $_->[2] eq $peer && $_->[3] =~ /^peer_kill/ }
+        @{$self->{windows}};
+}
+
 sub healthy {
     my ($self, $shard, $from, $until) = @_;
     my $owner = $self->owner($shard, $from - SETTLE, $until) // return 0;
