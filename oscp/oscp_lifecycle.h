@@ -89,8 +89,9 @@ typedef struct {
     oscp_ms_t       promised_ms;              /* offline_mode_at of the last
                                                  beat we tried */
     int64_t         interval_expected_ms;     /* ours, as the peer knows it */
-    int64_t         interval_told_ms;         /* ours, in the last message that
-                                                 said it: ours to send */
+    int64_t         interval_told_ms;         /* ours, as our last Handshake or
+                                                 acknowledge says it, whatever
+                                                 is configured meanwhile */
     int64_t         interval_required_ms;     /* the peer's; 0: it wants none */
     oscp_ms_t       handshake_ms;             /* last completed */
     oscp_by_t       handshake_by;
@@ -205,7 +206,8 @@ void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
  *   - a failed heartbeat is retried after at most a quarter of the interval,
  *     well before the promised time runs out;
  *   - the heartbeat that was received last counts; one that was stored behind
- *     it, having been received before, is ignored;
+ *     it, having been received at most one of our intervals before it, is
+ *     ignored (longer before: the receiver's clock was set back);
  *   - a heartbeat while offline starts a handshake if initiate_handshake is set
  *     and the last one was started OSCP_LIFECYCLE_PAUSE_MS ago or earlier; no
  *     handshake at all is ever started within that pause, but for CONNECT;
