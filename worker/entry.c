@@ -95,6 +95,7 @@ entry_fill(struct worker_entry *e, const redisReply *fields)
         return -1;
     }
 
+    e->memory_size = size + 1;
     p = e->memory;
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
         value = fields->element[i + 1];

@@ -62,6 +62,7 @@ struct worker_entry {
     unsigned      gone:1;                 /* deleted from the stream: it has no
                                              fields any more */
     char         *memory;                 /* owns the texts */
+    size_t        memory_size;
 };
 
 /* "cmd", "in" …: the name of a stream's key. */

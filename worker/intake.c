@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aside.h"
 #include "command.h"
 #include "event.h"
 #include "intake.h"
@@ -39,12 +40,16 @@ struct worker_intake {
     const struct worker_roster   *roster;
     struct worker_receive        *receive;
     struct worker_config_waiter   waiter;
+    struct worker_aside           aside;       /* for the configuration */
+    size_t                        asked;       /* the first so many of them wait
+                                                  for the reading that has been
+                                                  asked for */
     struct intake_stream          streams[WORKER_STREAM_COUNT];
     oscp_ms_t                     last_ms;
     uint64_t                      taken;
     unsigned                      taking:1;
-    unsigned                      waiting:1;   /* for the configuration */
-    unsigned                      refreshed:1; /* it is newer than the batch */
+    unsigned                      full:1;      /* no more can be set aside: the
+                                                  batch waits as well */
 };
 
 
@@ -103,8 +108,6 @@ intake_message(struct worker_intake *in, const struct worker_entry *e,
         worker_context_key(in->ctx, key, "in", NULL, NULL, NULL);
         worker_commit_settle(in->ctx->commit, key, e->id);
     }
-
-    in->last_ms = e->at_ms;
 }
 
 
@@ -200,30 +203,59 @@ intake_done(struct worker_intake *in)
 }
 
 
+static void
+intake_handle(struct worker_intake *in, enum worker_stream stream,
+    const struct worker_entry *e)
+{
+    intake_handlers[stream](in, e, worker_roster_get(in->roster, e->conn));
+}
+
+
+/* A configuration is read that is newer than all that is set aside by now. */
+static void
+intake_ask(struct worker_intake *in)
+{
+    if (!in->waiter.queued) {
+        in->asked = in->aside.n;
+        worker_config_refresh(in->config, &in->waiter);
+    }
+}
+
+
 /*
  * An entry is stored after the configuration under which nginx accepted it is:
  * a name that is not known is judged only by a configuration that was read
- * after the entry.  Returns -1 when that is waited for.
+ * after the entry.  What names it waits; others do not wait for that, for the
+ * configuration may be out of reach while the shard is not.  Returns -1 when
+ * no more can be set aside.
  */
 static int
 intake_run_stream(struct worker_intake *in, enum worker_stream stream)
 {
     struct worker_entry       *e;
     struct intake_stream      *s = &in->streams[stream];
-    struct worker_connection  *conn;
+    struct worker_aside_item  *item;
 
     while (s->next < s->n) {
         e = &s->entries[s->next];
-        conn = worker_roster_get(in->roster, e->conn);
 
-        if (!e->gone && !in->refreshed && !intake_known(e, conn)) {
-            in->waiting = 1;
-            worker_config_refresh(in->config, &in->waiter);
-            return -1;
+        if (!e->gone
+            && (!intake_known(e, worker_roster_get(in->roster, e->conn))
+                || worker_aside_ahead(&in->aside, e)))
+        {
+            item = worker_aside_put(&in->aside, stream, e);
+            if (item == NULL) {
+                return -1;
+            }
+
+            item->drained = in->ctx->drained;
+
+        } else {
+            intake_handle(in, stream, e);
         }
 
-        if (intake_handlers[stream] != NULL) {
-            intake_handlers[stream](in, e, conn);
+        if (stream == WORKER_STREAM_IN) {
+            in->last_ms = e->at_ms;
         }
 
         memcpy(s->last, e->id, sizeof(s->last));
@@ -237,24 +269,56 @@ intake_run_stream(struct worker_intake *in, enum worker_stream stream)
 static void
 intake_run(struct worker_intake *in)
 {
-    for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
-        if (intake_run_stream(in, i) == -1) {
-            return;
-        }
+    in->full = 0;
+
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT && !in->full; i++) {
+        in->full = intake_run_stream(in, i) == -1;
     }
 
-    intake_done(in);
+    if (in->full || in->aside.n > 0) {
+        intake_ask(in);
+    }
+
+    if (!in->full) {
+        intake_done(in);
+    }
 }
 
 
+/* As if it took effect when it was taken: before what drained the stream. */
+static void
+intake_handle_aside(struct worker_intake *in, struct worker_aside_item *item)
+{
+    uint64_t  drained = in->ctx->drained;
+
+    in->ctx->drained = item->drained;
+    intake_handle(in, item->stream, &item->entry);
+    in->ctx->drained = drained;
+
+    worker_entry_free(&item->entry);
+    free(item);
+}
+
+
+/* What was set aside since the reading was asked for waits for the next. */
 static void
 callback_refreshed(void *arg)
 {
     struct worker_intake  *in = arg;
 
-    in->waiting = 0;
-    in->refreshed = 1;
-    intake_run(in);
+    for ( ; in->asked > 0; in->asked--) {
+        intake_handle_aside(in, worker_aside_take(&in->aside));
+    }
+
+    if (in->aside.n > 0) {
+        intake_ask(in);
+    }
+
+    if (in->full) {
+        intake_run(in);
+    }
+
+    worker_context_wake(in->ctx);
 }
 
 
@@ -300,7 +364,6 @@ callback_taken(void *arg, redisReply *reply)
         }
     }
 
-    in->refreshed = 0;
     intake_run(in);
 }
 
@@ -357,7 +420,7 @@ worker_intake_busy(const struct worker_intake *in)
         left |= in->streams[i].next < in->streams[i].n;
     }
 
-    return in->taking || in->waiting || left;
+    return in->taking || left;
 }
 
 
@@ -419,6 +482,9 @@ worker_intake_reset(struct worker_intake *in,
     struct intake_stream  *s;
 
     worker_config_forget(in->config, &in->waiter);
+    worker_aside_free(&in->aside);
+    in->asked = 0;
+    in->full = 0;
 
     for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
         s = &in->streams[i];
@@ -431,7 +497,6 @@ worker_intake_reset(struct worker_intake *in,
     }
 
     in->taking = 0;
-    in->waiting = 0;
     in->last_ms = 0;
 }
 
@@ -450,6 +515,7 @@ worker_intake_create(struct worker_context *ctx, struct worker_config *config,
     in->ctx = ctx;
     in->config = config;
     in->roster = roster;
+    worker_aside_init(&in->aside);
     in->waiter.read = callback_refreshed;
     in->waiter.arg = in;
     in->receive = worker_receive_create(ctx);

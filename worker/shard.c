@@ -28,6 +28,8 @@
 #define SHARD_COMMIT_SIZE      131072    /* bytes: groups beyond it wait for the
                                             next commit, and Redis breathes */
 #define SHARD_SETTLE_MS        1500      /* for sends under way, at the end */
+#define SHARD_CONFIG_MS        1000      /* for a fresh configuration; then what
+                                            was applied last has to do */
 #define SHARD_YIELD_MS         1000      /* until a shard that was given to
                                             another worker is asked for */
 #define SHARD_AWAY_MAX_MS      60000     /* sites that were told 503 come again
@@ -62,7 +64,8 @@ struct worker_shard {
     struct worker_roster             roster;
     struct worker_load               load;
     struct worker_config_waiter      waiter;     /* for a fresh configuration */
-    struct event                    *timer;      /* next try; end of settling */
+    struct event                    *timer;      /* next try; end of settling;
+                                                    end of patience */
     oscp_backoff_t                   backoff;
     int64_t                          lost_ms;    /* Redis is away since; 0: it
                                                     is there */
@@ -207,6 +210,7 @@ callback_lease_taken(void *arg)
 
     shard_log(shard, WORKER_LOG_INFO, "this worker owns the shard");
     shard->phase = SHARD_UNCONFIGURED;
+    shard_after(shard, SHARD_CONFIG_MS);
     worker_config_refresh(shard->conf->config, &shard->waiter);
 }
 
@@ -254,16 +258,28 @@ callback_lease_surplus(void *arg)
 }
 
 
+/*
+ * While no fresh reading has been possible, what this process has read last may
+ * be older than what its predecessor has applied.
+ */
 static void
-callback_loaded(void *arg)
+shard_apply(struct worker_shard *shard)
 {
-    struct worker_shard             *shard = arg;
     const struct worker_config_set  *set;
 
     set = worker_config_current(shard->conf->config);
-    if (set != NULL) {
+    if (set != NULL && !shard->waiter.queued) {
         worker_change_apply(&shard->ctx, &shard->roster, set);
     }
+}
+
+
+static void
+callback_loaded(void *arg)
+{
+    struct worker_shard  *shard = arg;
+
+    shard_apply(shard);
 
     shard->phase = SHARD_CATCHING_UP;
     shard->work = 1;
@@ -275,6 +291,7 @@ callback_loaded(void *arg)
 static void
 shard_load(struct worker_shard *shard)
 {
+    event_del(shard->timer);
     shard->phase = SHARD_LOADING;
     shard->load.ctx = &shard->ctx;
     shard->load.redis = shard->redis;
@@ -292,10 +309,14 @@ callback_refreshed(void *arg)
 {
     struct worker_shard  *shard = arg;
 
-    if (worker_config_current(shard->conf->config) != NULL) {
+    if (shard->phase != SHARD_UNCONFIGURED) {
+        worker_shard_configure(shard);
+
+    } else if (worker_config_current(shard->conf->config) != NULL) {
         shard_load(shard);
 
     } else {
+        event_del(shard->timer);
         shard_log(shard, WORKER_LOG_INFO, "waits for a configuration");
     }
 }
@@ -304,10 +325,9 @@ callback_refreshed(void *arg)
 void
 worker_shard_configure(struct worker_shard *shard)
 {
-    const struct worker_config_set  *set;
-
-    set = worker_config_current(shard->conf->config);
-    if (set == NULL || shard->ctx.failed) {
+    if (worker_config_current(shard->conf->config) == NULL
+        || shard->ctx.failed)
+    {
         return;
     }
 
@@ -317,7 +337,7 @@ worker_shard_configure(struct worker_shard *shard)
     } else if (shard->phase == SHARD_CATCHING_UP
                || shard->phase == SHARD_RUNNING)
     {
-        worker_change_apply(&shard->ctx, &shard->roster, set);
+        shard_apply(shard);
     }
 }
 
@@ -365,6 +385,11 @@ callback_timer(evutil_socket_t fd, short what, void *arg)
     if (shard->phase == SHARD_DOWN) {
         shard->phase = SHARD_CONNECTING;
         worker_redis_connect(shard->redis);
+
+    } else if (shard->phase == SHARD_UNCONFIGURED) {
+        shard_log(shard, WORKER_LOG_WARN, "the configuration cannot be read: "
+                  "goes on with the one that was applied last");
+        shard_load(shard);
 
     } else if (shard->phase == SHARD_CLOSING) {
         shard_release(shard);
