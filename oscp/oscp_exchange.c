@@ -181,9 +181,8 @@ oscp_exchange_tell(oscp_exchange_t *x)
 void
 oscp_exchange_told(oscp_exchange_t *x)
 {
-    x->lc->interval_expected_ms = x->lc->interval_told_ms > 0
-                                  ? x->lc->interval_told_ms
-                                  : x->conf->heartbeat_interval_ms;
+    x->lc->interval_expected_ms
+        = oscp_lifecycle_told_ms(x->lc, x->conf->heartbeat_interval_ms);
 }
 
 

@@ -157,6 +157,13 @@ oscp_lifecycle_step(oscp_lifecycle_t *lc, const oscp_lifecycle_conf_t *conf,
 }
 
 
+int64_t
+oscp_lifecycle_told_ms(const oscp_lifecycle_t *lc, int64_t configured_ms)
+{
+    return lc->interval_told_ms > 0 ? lc->interval_told_ms : configured_ms;
+}
+
+
 static void
 oscp_lifecycle_earlier(oscp_ms_t *next, oscp_ms_t candidate)
 {

@@ -227,6 +227,13 @@ void oscp_lifecycle_step(oscp_lifecycle_t *lc,
     const oscp_lifecycle_conf_t *conf, const oscp_lifecycle_event_t *event,
     oscp_lifecycle_result_t *result);
 
+/*
+ * Our interval as our last Handshake or acknowledge said it; before the first
+ * one the configured one.
+ */
+int64_t oscp_lifecycle_told_ms(const oscp_lifecycle_t *lc,
+    int64_t configured_ms);
+
 /* The earliest deadline at which OSCP_EV_TIMER has work; NONE: none. */
 oscp_ms_t oscp_lifecycle_next(const oscp_lifecycle_t *lc);
 

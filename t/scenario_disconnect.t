@@ -151,7 +151,8 @@ subtest 'stored before, read after' => sub {
     is(forecast('DEPOT01', 80, 'id=between'), 204, 'nginx cannot know yet');
     my $id = $stack->send_command('connect');
     restart_worker();
-    is($stack->connection->{connected_id}, $id, 'the boundary is noted');
+    ok($stack->wait_hash('conn:vector', { connected_id => $id }),
+        'the boundary is noted');
     ok($stack->wait_state('online'), 'online');
     is_local('connected again');
     %why = map { $_->{data}{req} // '' => $_->{data}{why} }

@@ -297,6 +297,14 @@ sub check_registers {
     return;
 }
 
+# Entries of one millisecond are told apart by what follows it.
+sub entry_n {
+    my ($event) = @_;
+    my ($ms, $n) = split /-/, $event->{data}{entry};
+
+    return $ms * 1000 + $n;
+}
+
 subtest 'a wrong sample is refused, quoted, and stops nothing' => sub {
     my $now = int(time * 1000);
     my $good = sample('DEPOT02', 'CH9', at => $now - 1000, import => 5000,
@@ -324,7 +332,11 @@ subtest 'a wrong sample is refused, quoted, and stops nothing' => sub {
         delete $s{at_ms} if defined $s{at}; \%s } @wrong), $good,
         sample('DEPOT02', 'CH9', at => $now, import => 5001));
     ok(wait_for(sub { pending() == $was + 2 }, 10), 'the good ones are held');
-    my @refused = $direct->events('sample_refused');
+    ok(wait_for(sub { $direct->events('sample_refused') >= @wrong }, 10),
+        'the wrong ones are not');
+    # Who names somebody unknown is judged after the others.
+    my @refused = sort { entry_n($a) <=> entry_n($b) }
+        $direct->events('sample_refused');
     is(scalar @refused, scalar @wrong, 'each wrong one has its event');
     for my $i (0 .. $#wrong) {
         my ($changed, $why) = @{$wrong[$i]};

@@ -321,8 +321,11 @@ subtest 'what is no message' => sub {
     my $old = put('vector', created => OSCP::Direct::at(time - 7 * 86400));
     my $good = put('vector', created => undef);
     ok(wait_for(sub { told('delivered', $good) }), 'never stops the stream');
-    my @events = $direct->events('given_up');
-    splice @events, 0, $before;
+    my @events;
+    ok(wait_for(sub { @events = $direct->events('given_up');
+        splice @events, 0, $before; @events > @cases }), 'all are told');
+    # Who is unknown is judged after the others.
+    splice @events, $#cases, 0, pop @events if $events[-1]{data}{req} ne $old;
     like($events[$_]{data}{why}, $cases[$_][1], "given up: $cases[$_][1]")
         for 0 .. $#cases;
     is($events[-1]{data}{req}, $old, 'nor does what is too old');
@@ -333,6 +336,13 @@ subtest 'groups and connections that go' => sub {
     my $gone = put('vector', group => 'DEPOT09');
     ok(wait_for(sub { told('delivered', $gone) }),
         'what a group owes is delivered when it is gone');
+    my $since = () = had('vector');
+    $direct->worker->kill;
+    my @mixed = map { put('vector', group => $_) }
+        map { ($_, 'DEPOT01') } 'DEPOT09', 'DEPOT08', 'DEPOT07';
+    $direct->worker->restart;
+    ok(wait_for(sub { told('delivered', $mixed[-1]) }), 'with all the others');
+    is_deeply([ids(had('vector', $since))], \@mixed, 'in order');
     $cp{vector}->command('misbehave refuse=' . MESSAGE . ':404 times=2');
     my $dead = put('vector', group => 'DEPOT09');
     my $none = put('vector', group => undef);

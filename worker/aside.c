@@ -57,13 +57,16 @@ worker_aside_put(struct worker_aside *a, enum worker_stream stream,
 
 
 int
-worker_aside_ahead(const struct worker_aside *a, const struct worker_entry *e)
+worker_aside_ahead(const struct worker_aside *a, enum worker_stream stream,
+    const struct worker_entry *e)
 {
+    int                              letter = stream == WORKER_STREAM_OUT;
     const struct worker_aside_item  *item;
 
     TAILQ_FOREACH(item, &a->items, next) {
-        if (strcmp(item->entry.conn, e->conn) == 0
-            && (*item->entry.group == '\0'
+        if ((item->stream == WORKER_STREAM_OUT) == letter
+            && strcmp(item->entry.conn, e->conn) == 0
+            && (letter || *item->entry.group == '\0'
                 || strcmp(item->entry.group, e->group) == 0))
         {
             return 1;

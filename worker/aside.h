@@ -43,10 +43,11 @@ struct worker_aside_item *worker_aside_put(struct worker_aside *a,
     enum worker_stream stream, struct worker_entry *e);
 
 /*
- * 1 when an entry of the same connection, as a whole or of the same group, is
- * here: `e` would overtake it.
+ * 1 when `e` would overtake an entry that is here: one of the same connection,
+ * as a whole or of the same group; of the outbox, whose order is the
+ * connection's, another one of it.
  */
-int worker_aside_ahead(const struct worker_aside *a,
+int worker_aside_ahead(const struct worker_aside *a, enum worker_stream stream,
     const struct worker_entry *e);
 
 /* The oldest one, which is the caller's to free (with its entry); or NULL. */

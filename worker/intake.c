@@ -79,11 +79,19 @@ intake_ignored(struct worker_intake *in, const struct worker_entry *e,
 }
 
 
-/* 1 when the entry's connection and group are ones that we know. */
+/*
+ * 1 when the entry's connection and group are ones that we know.  What waits
+ * for delivery goes out whether or not its group is there any more.
+ */
 static int
-intake_known(const struct worker_entry *e, const struct worker_connection *conn)
+intake_known(const struct worker_intake *in, enum worker_stream stream,
+    const struct worker_entry *e)
 {
-    return conn != NULL && (*e->group == '\0'
+    const struct worker_connection  *conn;
+
+    conn = worker_roster_get(in->roster, e->conn);
+
+    return conn != NULL && (*e->group == '\0' || stream == WORKER_STREAM_OUT
                             || worker_connection_group(conn, e->group) != NULL);
 }
 
@@ -240,8 +248,8 @@ intake_run_stream(struct worker_intake *in, enum worker_stream stream)
         e = &s->entries[s->next];
 
         if (!e->gone
-            && (!intake_known(e, worker_roster_get(in->roster, e->conn))
-                || worker_aside_ahead(&in->aside, e)))
+            && (!intake_known(in, stream, e)
+                || worker_aside_ahead(&in->aside, stream, e)))
         {
             item = worker_aside_put(&in->aside, stream, e);
             if (item == NULL) {

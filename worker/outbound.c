@@ -112,10 +112,10 @@ outbound_body(const struct worker_outbound *o, oscp_message_kind_t kind,
     } else {
         m.dialect = o->lc->dialect;
         m.has_interval = 1;
-        m.heartbeat_interval_s = (double) (o->lc->interval_told_ms > 0
-                                           ? o->lc->interval_told_ms
-                                           : o->conf->heartbeat_interval_ms)
-                                 / 1000;
+        m.heartbeat_interval_s
+            = (double) oscp_lifecycle_told_ms(o->lc,
+                                              o->conf->heartbeat_interval_ms)
+              / 1000;
         m.has_measurement = 1;
         m.measurement = o->conf->measurement;
     }
