@@ -282,7 +282,7 @@ subtest 'nginx takes a message' => sub {
         if ($status != 204) {
             my $again;
             wait_for(sub { ($again = $door->post($path, $text,
-                "X-Request-ID: $name")->{status}) == 204 }, 5)
+                "X-Request-ID: $name")->{status}) == 204 }, 15)
                 or return "and again: $again";
         }
         return;

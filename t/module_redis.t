@@ -126,7 +126,7 @@ subtest 'a script that runs too long' => sub {
             . ' until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 1000000', 0) };
         POSIX::_exit(0);
     }
-    ok(wait_for(sub { $door->post('heartbeat', '{}')->{status} == 503 }, 5),
+    ok(wait_for(sub { $door->post('heartbeat', '{}')->{status} == 503 }, 15),
         'refused');
     waitpid $pid, 0;
     recovers('done');
@@ -141,7 +141,7 @@ subtest 'connections cut by Redis' => sub {
 
 subtest 'Redis that only reads' => sub {
     $redis->command('REPLICAOF', '127.0.0.1', '1');
-    ok(wait_for(sub { $door->post('heartbeat', '{}')->{status} == 503 }, 5),
+    ok(wait_for(sub { $door->post('heartbeat', '{}')->{status} == 503 }, 15),
         'refused');
     $redis->command('REPLICAOF', 'NO', 'ONE');
     recovers('writes again');
@@ -155,7 +155,7 @@ subtest 'many outages leave nothing behind' => sub {
         $redis->command('CLIENT', 'KILL', 'TYPE', 'normal');
         recovers('cut');
     }
-    ok(wait_for(sub { $count->() <= $before + 1 }, 5), 'no descriptor');
+    ok(wait_for(sub { $count->() <= $before + 1 }, 15), 'no descriptor');
     is(($door->nginx->children)[0], $pid, 'no other process');
 };
 

@@ -75,7 +75,7 @@ subtest 'idle workers end at once' => sub {
     my @old = $door->nginx->children;
     is($door->post('heartbeat', '{}')->{status}, 204, 'connected to Redis');
     ok($door->nginx->reload, 'reloaded');
-    ok(wait_for(sub { !grep { kill 0, $_ } @old }, 3), 'and are gone');
+    ok(wait_for(sub { !grep { kill 0, $_ } @old }, 10), 'and are gone');
 };
 
 subtest 'so do workers without Redis' => sub {
@@ -83,7 +83,7 @@ subtest 'so do workers without Redis' => sub {
     sleep 0.2;
     my @old = $door->nginx->children;
     ok($door->nginx->reload, 'reloaded');
-    ok(wait_for(sub { !grep { kill 0, $_ } @old }, 3), 'and are gone');
+    ok(wait_for(sub { !grep { kill 0, $_ } @old }, 10), 'and are gone');
     $redis->start;
     ok($door->ready, 'connected again');
     is($door->post('heartbeat', '{}')->{status}, 204, 'served again');

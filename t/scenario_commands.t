@@ -165,7 +165,7 @@ subtest 'while no worker runs' => sub {
     is($stack->group("DEPOT0$_")->{enabled}, $_ == 1 ? 1 : 0, "DEPOT0$_")
         for 1, 2;
     ok(wait_for(sub { (() = $cp->records(dir => 'in', message => 'handshake'))
-        == 2 }, 5), 'the handshake that was commanded is sent at once');
+        == 2 }, 8), 'the handshake that was commanded is sent at once');
     is($stack->redis->command('XLEN', $stack->key('cmd')), 0, 'all settled');
     ok($stack->wait_state('online'), 'online');
 };

@@ -69,7 +69,7 @@ my $forecast = <<"JSON";
 JSON
 is(post('update_group_capacity_forecast', $forecast), 204, 'forecast');
 ok(wait_for(sub {
-    field('circuit:incomer-1', 'available_capacity_w') eq '120000' }, 5),
+    field('circuit:incomer-1', 'available_capacity_w') eq '120000' }, 15),
     'redis-cli shows the block that covers now');
 ok(wait_for(sub {
     field('circuit:incomer-1', 'available_capacity_w') eq '80000' }, 10),

@@ -111,7 +111,7 @@ subtest 'whatever the peer sends' => sub {
     $stack->nginx->reload;
     $stack->redis->restart;
     # nginx answers 503 until it has found Redis again.
-    ok(wait_for(sub { $cp->command('handshake')->{status} == 403 }, 5),
+    ok(wait_for(sub { $cp->command('handshake')->{status} == 403 }, 15),
         'after restarts as well');
     restart_worker();
     is($stack->connection->{state}, 'disconnected', 'still disconnected');

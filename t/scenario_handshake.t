@@ -128,7 +128,7 @@ subtest 'both at once' => sub {
     $cp->command('handshake expect=204');
     ok($stack->wait_state('online'), 'online');
     is(scalar(handshakes(1)), 1, 'ours was sent');
-    ok(wait_for(sub { !$stack->connection->{handshake_req} }, 5),
+    ok(wait_for(sub { !$stack->connection->{handshake_req} }, 15),
         'both are over');
     is($stack->connection->{state}, 'online', 'still online');
     is(story($since), 'disconnected>handshaking, handshaking>online',

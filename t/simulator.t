@@ -66,7 +66,8 @@ sub wire {
 
     unlink "$dir/request";
     $cp->command(@commands);
-    wait_for(sub { -e "$dir/request" }, 5) or return ('', undef);
+    wait_for(sub { -e "$dir/request" }, 15)
+        or die "no request came for @commands\n";
     open my $fh, '<', "$dir/request" or die $!;
     my $text = do { local $/; <$fh> };
     my ($head, $body) = split /\r\n\r\n/, $text, 2;
@@ -303,7 +304,7 @@ subtest 'the wire, and the quirks on it' => sub {
         'heartbeat id=h-2');
     my @ids;
     wait_for(sub { @ids = map { $_->{id} }
-        $cp->records(dir => 'out', limit => 2); "@ids" eq 'h-2 h-1' }, 5);
+        $cp->records(dir => 'out', limit => 2); "@ids" eq 'h-2 h-1' }, 15);
     is("@ids", 'h-2 h-1', 'reordered');
     ($head) = wire('replay h-2');
     like($head, qr/^X-Request-ID: h-2\r?$/m, 'replayed');

@@ -440,7 +440,7 @@ subtest 'an asset without samples for seven days is forgotten' => sub {
     my ($gone) = $direct->events('asset_gone');
     is($gone->{data}{asset}, 'OLD', 'which');
     is($gone->{data}{energy_import_wh}, 77, 'and its last register');
-    ok(wait_for(sub { pending() == $was }, 5), 'its sample is settled');
+    ok(wait_for(sub { pending() == $was }, 15), 'its sample is settled');
 };
 
 # A window that was told ends at a register between two samples: none that would
@@ -472,14 +472,14 @@ subtest 'what was told of an end stands' => sub {
     for my $who ('the worker that told', 'another one') {
         $send->([5, 310_000], [0, 300_001]);
         $was += 2;
-        ok(wait_for(sub { $direct->events('sample_refused') == $was }, 5),
+        ok(wait_for(sub { $direct->events('sample_refused') == $was }, 15),
             "between them: too late, says $who");
         $direct->worker->kill;
         $direct->worker->restart;
     }
     my $held = pending();
     $send->([10.5, 410_000]);
-    ok(wait_for(sub { pending() == $held + 1 }, 5), 'behind them it counts');
+    ok(wait_for(sub { pending() == $held + 1 }, 15), 'behind them it counts');
     is(scalar $direct->events('sample_refused'), $was, 'of course');
     configure(sub { delete $connections{hourly} });
 };
@@ -490,7 +490,7 @@ sub operate {
         conn => $conn, by => 'ann');
 
     return wait_for(sub { grep { ($_->{cmd} // '') eq $id }
-        $direct->events('command') }, 5);
+        $direct->events('command') }, 15);
 }
 
 # From here on in real time, with windows of a second.
@@ -522,10 +522,10 @@ subtest 'windows as they end' => sub {
     my $late = { %{sample('DEPOT07', 'CH1', at => int(time * 1000) - 1200,
         import => 1)}, energy_import_wh => '0.5' };
     ok(wait_for(sub { metered('DEPOT07') > time_ms(OSCP::Direct::at(
-        $late->{at_ms} / 1000)) }, 5), 'a window is closed');
+        $late->{at_ms} / 1000)) }, 15), 'a window is closed');
     my $refused = () = $direct->events('sample_refused');
     $direct->samples($late);
-    ok(wait_for(sub { $direct->events('sample_refused') == $refused + 1 }, 5),
+    ok(wait_for(sub { $direct->events('sample_refused') == $refused + 1 }, 15),
         'what comes for it now is too late');
     play(0.4, 'CH1', 'CH2');
     $direct->worker->kill;
