@@ -10,21 +10,26 @@
 #include <string.h>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 #include "buffer.h"
 #include "clock.h"
 #include "http.h"
 #include "log.h"
+#include "trust.h"
 
 
 #define WORKER_HTTP_IDLE_MAX   256L      /* connections kept while idle */
 #define WORKER_HTTP_GRACE_MS   500       /* libcurl has this to keep its word */
+#define WORKER_HTTP_REST_MS    1000      /* for a body, once there is a status */
 #define WORKER_HTTP_AFTER_MAX  86400     /* s: the longest Retry-After told */
 
 
 struct worker_http {
     struct event_base        *base;
     CURLM                    *multi;
+    struct worker_trust      *trust;
+    const char               *system_ca;   /* libcurl's own file; NULL: none */
     struct event             *timer;       /* libcurl's own timeouts */
     struct worker_http_call  *calls;       /* all under way */
 };
@@ -33,16 +38,19 @@ struct worker_http_call {
     struct worker_http       *http;
     CURL                     *easy;
     struct curl_slist        *headers;
+    char                     *ca;          /* NULL: as libcurl does */
     worker_http_done         *done;
     void                     *arg;
     int                     (*may)(void *arg);
     void                     *may_arg;
     unsigned                  left:1;      /* the request: a peer may have it */
+    unsigned                  whole:1;     /* the answer is its body */
     struct event             *watchdog;    /* ends what libcurl forgot */
     size_t                    received;    /* bytes of the answer's body */
     size_t                    answer_max;  /* of them are kept; 0: none */
     struct worker_buffer      answer;      /* wiped: it may be a secret */
     char                      error[CURL_ERROR_SIZE];
+    char                      untrusted[WORKER_TRUST_WHY_SIZE];
     struct worker_http_call  *next;
     struct worker_http_call **prev;
 };
@@ -104,6 +112,7 @@ http_call_free(struct worker_http_call *call)
     }
 
     curl_slist_free_all(call->headers);
+    free(call->ca);
     worker_buffer_wipe(&call->answer);
     free(call);
 }
@@ -140,6 +149,21 @@ http_abandon(struct worker_http_call *call)
 }
 
 
+/*
+ * Where the status says all, it is the answer, whatever becomes of the body: it
+ * may be longer than we care to read, or have no end.
+ */
+static int
+http_answered(const struct worker_http_call *call, CURLcode code, long status)
+{
+    if (code == CURLE_WRITE_ERROR) {
+        return status > 0;
+    }
+
+    return status >= 200 && !call->whole;
+}
+
+
 static void
 http_finish(struct worker_http_call *call, CURLcode code)
 {
@@ -162,11 +186,12 @@ http_finish(struct worker_http_call *call, CURLcode code)
         result.retry_after_ms = http_retry_after(call);
     }
 
-    /* an answer whose body is longer than we care to read is still an answer */
-    if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status > 0)) {
+    if (code != CURLE_OK && !http_answered(call, code, status)) {
         status = 0;
-        snprintf(error, sizeof(error), "%s", call->error[0] != '\0'
-                 ? call->error : curl_easy_strerror(code));
+        snprintf(error, sizeof(error), "%s",
+                 call->untrusted[0] != '\0' ? call->untrusted
+                 : call->error[0] != '\0' ? call->error
+                 : curl_easy_strerror(code));
     }
 
     result.left = call->left;
@@ -188,7 +213,8 @@ http_finish(struct worker_http_call *call, CURLcode code)
 
 /*
  * libcurl ends every request in time, unless it ran out of memory in the wrong
- * moment: then nobody would ever hear of it.
+ * moment: then nobody would ever hear of it.  A body that is not the
+ * answer ends here too.
  */
 static void
 callback_watchdog(evutil_socket_t fd, short what, void *arg)
@@ -371,6 +397,27 @@ http_want_body(char *data, size_t size, size_t n, void *arg)
 }
 
 
+/* The end of the headers: the answer is there. */
+static size_t
+http_want_header(char *data, size_t size, size_t n, void *arg)
+{
+    long                      status = 0;
+    size_t                    len = size * n;
+    struct timeval            tv = worker_clock_timeval(WORKER_HTTP_REST_MS);
+    struct worker_http_call  *call = arg;
+
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+
+    if (len > 0 && (*data == '\r' || *data == '\n') && status >= 200
+        && !call->whole)
+    {
+        event_add(call->watchdog, &tv);
+    }
+
+    return len;
+}
+
+
 static int
 http_want_leave(void *arg, char *peer, char *local, int peer_port,
     int local_port)
@@ -411,6 +458,53 @@ http_setup_headers(struct worker_http_call *call,
 }
 
 
+/* The CAs are not libcurl's to read: it would do so for every connection. */
+static CURLcode
+http_want_trust(CURL *easy, void *ssl, void *arg)
+{
+    X509_STORE               *store;
+    struct worker_http_call  *call = arg;
+
+    (void) easy;
+
+    store = worker_trust_store(call->http->trust, call->ca, call->untrusted);
+    if (store == NULL) {
+        return CURLE_SSL_CACERT_BADFILE;
+    }
+
+    SSL_CTX_set1_cert_store(ssl, store);
+
+    return CURLE_OK;
+}
+
+
+/*
+ * Nothing is read from the "directory", but a connection is used again only by
+ * requests with the same one: what one peer's CAs have vouched for is not
+ * another peer's.
+ */
+static int
+http_setup_trust(struct worker_http_call *call, const char *ca)
+{
+    int    rc = 0;
+    CURL  *easy = call->easy;
+
+    if (ca == NULL) {
+        return 0;
+    }
+
+    call->ca = strdup(ca);
+    rc |= call->ca == NULL;
+    rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_CAPATH, ca) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, http_want_trust)
+          != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, call) != CURLE_OK;
+
+    return rc ? -1 : 0;
+}
+
+
 static int
 http_setup_tls(struct worker_http_call *call,
     const struct worker_http_request *request)
@@ -423,15 +517,9 @@ http_setup_tls(struct worker_http_call *call,
     rc |= curl_easy_setopt(easy, CURLOPT_SSLVERSION,
                            (long) CURL_SSLVERSION_TLSv1_2) != CURLE_OK;
 
-    if (request->ca != NULL) {
-        rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca) != CURLE_OK;
-        rc |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK;
-#if LIBCURL_VERSION_NUM >= 0x075700
-        /* else a file that has changed is not read again for a day */
-        rc |= curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L)
-              != CURLE_OK;
-#endif
-    }
+    rc |= http_setup_trust(call, request->ca != NULL ? request->ca
+                                 : call->http->system_ca)
+          == -1;
 
     if (request->cert != NULL) {
         rc |= curl_easy_setopt(easy, CURLOPT_SSLCERT, request->cert)
@@ -468,6 +556,9 @@ http_setup(struct worker_http_call *call,
     rc |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "oscp-worker") != CURLE_OK;
     rc |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error) != CURLE_OK;
     rc |= curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_want_header)
+          != CURLE_OK;
+    rc |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK;
     rc |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_want_body)
           != CURLE_OK;
     rc |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK;
@@ -499,6 +590,7 @@ worker_http_post(struct worker_http *http,
 
     call->http = http;
     call->answer_max = request->answer_max;
+    call->whole = request->whole;
     call->may = request->may;
     call->may_arg = request->may_arg;
     call->done = done;
@@ -588,16 +680,19 @@ worker_http_create(struct event_base *base)
     }
 
     http->base = base;
+    http->system_ca = curl_version_info(CURLVERSION_NOW)->cainfo;
+    http->trust = worker_trust_create();
     http->timer = evtimer_new(base, callback_timer, http);
     http->multi = http_multi_create(http);
 
-    if (http->timer == NULL || http->multi == NULL) {
+    if (http->trust == NULL || http->timer == NULL || http->multi == NULL) {
         goto err2;
     }
 
     return http;
 
 err2:
+    worker_trust_free(http->trust);
     if (http->multi != NULL) {
         curl_multi_cleanup(http->multi);
     }
@@ -625,6 +720,7 @@ worker_http_free(struct worker_http *http)
     }
 
     curl_multi_cleanup(http->multi);
+    worker_trust_free(http->trust);
     event_free(http->timer);
     free(http);
     curl_global_cleanup();

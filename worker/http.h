@@ -32,11 +32,14 @@ struct worker_http_request {
     const char         *body;
     size_t              len;
     long                timeout_ms;
-    const char         *ca;                 /* PEM files */
+    const char         *ca;                 /* PEM files; NULL: the system's */
     const char         *cert;
     const char         *key;
     size_t              answer_max;         /* bytes of the answer's body that
                                                are wanted; 0: none */
+    unsigned            whole:1;            /* without its body the answer is
+                                               none; else the status is, and the
+                                               body has a second to come */
     int               (*may)(void *arg);    /* is asked when the connection
                                                stands, right before the request
                                                leaves: 0 keeps it here.  NULL:
@@ -46,7 +49,8 @@ struct worker_http_request {
 
 /* What became of it; everything lives as long as the call of `done`. */
 struct worker_http_result {
-    long         status;                    /* HTTP status; 0: no answer */
+    long         status;                    /* HTTP status; 0: no answer, or
+                                               one that is `whole` broke off */
     const char  *error;                     /* why there is none; "" else */
     unsigned     left:1;                    /* it left: there may be no answer,
                                                and the peer have it all the

@@ -227,6 +227,7 @@ oauth_fetch(struct worker_oauth *oauth)
 
     request.timeout_ms = WORKER_HTTP_TIMEOUT_MS;
     request.answer_max = WORKER_OAUTH_ANSWER_MAX;
+    request.whole = 1;
     request.ca = oauth->conf->tls_ca;
     request.cert = oauth->conf->tls_cert;
     request.key = oauth->conf->tls_key;
