@@ -281,9 +281,8 @@ callback_ready(void *arg)
 static void
 callback_closed(void *arg, const char *why)
 {
-    struct timeval                tv;
-    struct worker_config         *config = arg;
-    struct worker_config_waiter  *w;
+    struct timeval         tv;
+    struct worker_config  *config = arg;
 
     if (!config->told) {
         worker_log(WORKER_LOG_WARN, NULL, "no configuration from Redis: %s",
@@ -294,11 +293,9 @@ callback_closed(void *arg, const char *why)
     config->ready = 0;
     config->asking = 0;
 
-    /* a reading that broke off serves nobody */
-    while ((w = TAILQ_FIRST(&config->served)) != NULL) {
-        TAILQ_REMOVE(&config->served, w, next);
-        TAILQ_INSERT_TAIL(&config->next, w, next);
-    }
+    /* a reading that broke off serves nobody; who waited first stays first */
+    TAILQ_CONCAT(&config->served, &config->next, next);
+    TAILQ_CONCAT(&config->next, &config->served, next);
 
     tv = worker_clock_timeval(oscp_backoff_next(&config->backoff,
                                                 worker_random_bits()));

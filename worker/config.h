@@ -56,7 +56,7 @@ const struct worker_config_set *worker_config_current(
 /*
  * Calls waiter->read() once, after a reading that began after this call: what
  * was published before it is then known.  While Redis is away that takes as
- * long as it is.
+ * long as it is.  Those who wait are called in the order in which they asked.
  */
 void worker_config_refresh(struct worker_config *config,
     struct worker_config_waiter *waiter);
