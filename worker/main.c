@@ -87,6 +87,24 @@ main_conceal(void)
 }
 
 
+/*
+ * Each connection has up to four sockets, and the usual limit of 1,024 is one
+ * of the days of select().  What may be had without asking is taken.
+ */
+static void
+main_descriptors(void)
+{
+    struct rlimit  limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0
+        && limit.rlim_cur < limit.rlim_max)
+    {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+
 static int
 main_run(const struct worker_options *options)
 {
@@ -152,6 +170,7 @@ main(int argc, char **argv)
     }
 
     main_conceal();
+    main_descriptors();
     worker_log_setup(options.log_level, options.log_json);
 
     return main_run(&options);
