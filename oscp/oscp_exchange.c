@@ -92,6 +92,11 @@ oscp_exchange_move(oscp_exchange_t *x, oscp_state_t state, oscp_ms_t since_ms,
     if (state != OSCP_STATE_ONLINE) {
         x->lc->heartbeat_due_ms = OSCP_TIME_NONE;
     }
+
+    /* what was promised before counts no more, whatever the clock does */
+    if (state == OSCP_STATE_HANDSHAKING) {
+        x->lc->offline_mode_at_ms = OSCP_TIME_NONE;
+    }
 }
 
 
@@ -432,7 +437,7 @@ oscp_exchange_plan(oscp_exchange_t *x)
 /*
  * Liveness rests on a heartbeat that came since the handshake began, else on
  * the handshake: a peer may well beat before we know that our acknowledge has
- * reached it.  What an earlier one promised has run out: so it was lost.
+ * reached it.  What an earlier one promised was forgotten when it began.
  */
 static void
 oscp_exchange_live(oscp_exchange_t *x)
@@ -628,6 +633,47 @@ oscp_exchange_at_most(oscp_ms_t *moment, oscp_ms_t most)
     if (*moment != OSCP_TIME_NONE && *moment > most) {
         *moment = most;
     }
+}
+
+
+/* How far a moment that is past lies ahead of the clock; 0: it does not. */
+static int64_t
+oscp_exchange_ahead(oscp_ms_t moment, oscp_ms_t now)
+{
+    return moment != OSCP_TIME_NONE && moment > now ? moment - now : 0;
+}
+
+
+/*
+ * The margin is left in any case: the heartbeat that was received last need not
+ * be what liveness rests on, and of two machines whose clocks differ neither
+ * may end what the other has begun.
+ */
+void
+oscp_exchange_rebase(oscp_exchange_t *x)
+{
+    int64_t            received, completed;
+    oscp_ms_t          until, at = x->event->at_ms;
+    oscp_lifecycle_t  *lc = x->lc;
+
+    received = oscp_exchange_ahead(lc->heartbeat_received_ms, at);
+    completed = oscp_exchange_ahead(lc->handshake_ms, at);
+
+    if (received == 0 && completed == 0) {
+        return;
+    }
+
+    /* that clock showed the later of both, so that no more than this is left */
+    until = lc->offline_mode_at_ms
+            - (received > completed ? received : completed);
+
+    if (until < oscp_exchange_margin(x)) {
+        until = oscp_exchange_margin(x);
+    }
+
+    oscp_exchange_at_most(&lc->offline_mode_at_ms, until);
+    oscp_exchange_at_most(&lc->heartbeat_received_ms, at);
+    oscp_exchange_at_most(&lc->handshake_ms, at);
 }
 
 

@@ -36,7 +36,10 @@ void oscp_exchange_why(oscp_exchange_t *x, const char *why);
 void oscp_exchange_ignore(oscp_exchange_t *x, const char *why);
 void oscp_exchange_unchanged(oscp_exchange_t *x, const char *why);
 
-/* Enters a state; `since_ms` stays when it is the state already. */
+/*
+ * Enters a state; `since_ms` stays when it is the state already.  `handshaking`
+ * begins without liveness.
+ */
 void oscp_exchange_move(oscp_exchange_t *x, oscp_state_t state,
     oscp_ms_t since_ms, const char *why);
 
@@ -99,6 +102,12 @@ void oscp_exchange_judge(oscp_exchange_t *x);
 
 /* Starts what is due at the event's time. */
 void oscp_exchange_due(oscp_exchange_t *x);
+
+/*
+ * The clock may have been set back: what was received, or completed, has been
+ * by now, and liveness lasts from now on as long as it would have from then on.
+ */
+void oscp_exchange_rebase(oscp_exchange_t *x);
 
 /* The clock may have been set back: no deadline lies further than it may. */
 void oscp_exchange_rein(oscp_exchange_t *x);

@@ -185,6 +185,7 @@ void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
  * record says the rest.  `result->why` is never NULL.
  *
  * TIMER and START must come after the messages that were received before them.
+ * A clock that was set is told by START.
  *
  * The rules, beside those of the design:
  *   - OSCP_EV_START and OSCP_EV_TIMER act on every deadline that has passed;
@@ -194,6 +195,12 @@ void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
  *     which a deadline ends `online` or `handshaking` ends in `offline`, so
  *     that the audit shows it; the handshake that follows is due at once;
  *   - while an exchange is open, the end of liveness leads to `handshaking`;
+ *   - liveness rests on the last heartbeat that came since `handshaking` began,
+ *     else on the handshake: what was promised before is forgotten then;
+ *   - a START that finds the last heartbeat, or the last handshake, in the
+ *     future knows that the clock was set back (or is another machine's): both
+ *     count as of now, and so does what is left of liveness, which is cut by
+ *     that much, but not to less than three of our intervals;
  *   - a peer's Handshake while offline or handshaking: `handshaking` until our
  *     acknowledge is delivered; while online the state stays, interval and list
  *     change at once, and liveness ends no earlier than before;

@@ -169,6 +169,7 @@ oscp_lifecycle_start(oscp_exchange_t *x)
     oscp_state_t  before = x->lc->state;
 
     oscp_lifecycle_repair(x);
+    oscp_exchange_rebase(x);
     oscp_exchange_rein(x);
     oscp_exchange_judge(x);
     oscp_lifecycle_resume(x);

@@ -133,6 +133,18 @@ early(void)
     step(OSCP_EV_ACKNOWLEDGE_SENT, 2 * SEC);
     is_int(lc.offline_mode_at_ms, T0 + 92 * SEC, "one before it does not");
 
+    online(0);
+    peer_heartbeat(SEC, 5 * SEC);
+    step(OSCP_EV_TIMER, 5 * SEC);
+    peer_handshake(6 * SEC, "hs", 10 * SEC);
+    is_int(lc.offline_mode_at_ms, NONE, "what was promised before it is "
+           "forgotten");
+    peer_heartbeat(7 * SEC, 20 * SEC);
+    peer_handshake(8 * SEC, "hs-2", 10 * SEC);
+    step(OSCP_EV_ACKNOWLEDGE_SENT, 9 * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + 20 * SEC, "not by another handshake "
+           "that comes while handshaking");
+
     fresh(0);
     peer_handshake(0, "hs", 10 * SEC);
     peer_heartbeat(10, 15);
@@ -274,6 +286,138 @@ clock_back(void)
 }
 
 
+/* Online, or handshaking, when it is set back: START is told so. */
+static void
+clock_back_online(void)
+{
+    online(0);
+    peer_heartbeat(2 * SEC, 92 * SEC);
+    step(OSCP_EV_START, (50 - 7200) * SEC);
+    is_state(OSCP_STATE_ONLINE, "two hours back: online stays");
+    is_int(lc.offline_mode_at_ms, T0 + (50 - 7200 + 90) * SEC, "as long as was "
+           "promised");
+    is_int(lc.heartbeat_received_ms, T0 + (50 - 7200) * SEC, "nothing was "
+           "received later than now");
+    is_int(lc.handshake_ms, T0 + (50 - 7200) * SEC, "nor completed");
+    step(OSCP_EV_START, (60 - 7200) * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + (50 - 7200 + 90) * SEC, "a second START "
+           "changes nothing");
+    step(OSCP_EV_TIMER, (50 - 7200 + 90) * SEC);
+    is_state(OSCP_STATE_OFFLINE, "a peer that is dead is offline then");
+
+    online(0);
+    step(OSCP_EV_START, (10 - 7200) * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + (10 - 7200 + 90) * SEC, "no heartbeat "
+           "yet: the margin from now");
+    peer_heartbeat((20 - 7200) * SEC, (50 - 7200) * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + (50 - 7200) * SEC, "the next heartbeat "
+           "counts");
+
+    online(0);
+    peer_heartbeat(SEC, 601 * SEC);
+    peer_handshake(101 * SEC, "hs", 10 * SEC);
+    step(OSCP_EV_ACKNOWLEDGE_SENT, 101 * SEC);
+    step(OSCP_EV_START, (102 - 7200) * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + (102 - 7200 + 500) * SEC, "renegotiated "
+           "since: what was left then");
+
+    online(0);
+    peer_heartbeat(80 * SEC, 85 * SEC);
+    step(OSCP_EV_START, 70 * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + 85 * SEC, "a short promise is not cut "
+           "to less than the margin");
+
+    fresh(0);
+    peer_handshake(0, "hs", 10 * SEC);
+    peer_heartbeat(SEC, 201 * SEC);
+    step(OSCP_EV_START, (2 - 3600) * SEC);
+    step(OSCP_EV_ACKNOWLEDGE_SENT, (3 - 3600) * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + (2 - 3600 + 200) * SEC, "a heartbeat "
+           "while handshaking: as long as it promised");
+}
+
+
+/* Offline when it is set back; a new handshake afterwards. */
+static void
+clock_back_offline(void)
+{
+    online(0);
+    peer_heartbeat(2 * SEC, 92 * SEC);
+    step(OSCP_EV_TIMER, 92 * SEC);
+    is_state(OSCP_STATE_OFFLINE, "liveness is lost, the clock set back");
+    step(OSCP_EV_START, (93 - 7200) * SEC);
+    is_state(OSCP_STATE_OFFLINE, "offline stays");
+    peer_handshake((95 - 7200) * SEC, "hs-1", 10 * SEC);
+    step(OSCP_EV_ACKNOWLEDGE_SENT, (95 - 7200) * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + (95 + 90 - 7200) * SEC, "a new "
+           "handshake gives its margin");
+    step(OSCP_EV_TIMER, (95 + 90 - 7200) * SEC);
+    is_state(OSCP_STATE_OFFLINE, "and no more");
+
+    /* also before START has told so */
+    online(0);
+    peer_heartbeat(2 * SEC, 92 * SEC);
+    step(OSCP_EV_TIMER, 92 * SEC);
+    peer_handshake((95 - 7200) * SEC, "hs-2", 10 * SEC);
+    step(OSCP_EV_ACKNOWLEDGE_SENT, (95 - 7200) * SEC);
+    is_int(lc.offline_mode_at_ms, T0 + (95 + 90 - 7200) * SEC, "nor before "
+           "START");
+
+    /* a heartbeat that was received before the step is applied behind it */
+    online(0);
+    step(OSCP_EV_TIMER, 90 * SEC);
+    step(OSCP_EV_START, (93 - 7200) * SEC);
+    peer_heartbeat(93 * SEC, 183 * SEC);
+    peer_handshake((95 - 7200) * SEC, "hs-3", 10 * SEC);
+    step(OSCP_EV_ACKNOWLEDGE_SENT, (95 - 7200) * SEC);
+    step(OSCP_EV_START, (96 - 7200) * SEC);
+    is_state(OSCP_STATE_ONLINE, "a late one ends nothing at the next START");
+    is_int(lc.offline_mode_at_ms, T0 + (95 + 90 - 7200) * SEC, "nor makes it "
+           "longer");
+}
+
+
+/* Clocks of several machines differ by a little, at each take-over. */
+static void
+clocks_differ(void)
+{
+    int      i;
+    int64_t  at = 0;
+
+    online(0);
+    peer_heartbeat(SEC, 91 * SEC);
+    step(OSCP_EV_START, SEC - 50);
+    is_int(lc.offline_mode_at_ms, T0 + 91 * SEC - 50, "50 ms behind: no more "
+           "than these are lost");
+    step(OSCP_EV_START, SEC - 40);
+    is_int(lc.offline_mode_at_ms, T0 + 91 * SEC - 50, "once");
+
+    /* 5 s between nginx and the worker, that begins again and again */
+    online(0);
+    for (i = 0; i < 10; i++) {
+        at = i * 2 * SEC;
+        peer_heartbeat(at + 5 * SEC, at + 8 * SEC);
+        step(OSCP_EV_START, at);
+        step(OSCP_EV_TIMER, at + 2 * SEC - 1);
+        if (result.after != OSCP_STATE_ONLINE) {
+            break;
+        }
+    }
+    is_int(i, 10, "online never ends where heartbeats come");
+    ok(lc.offline_mode_at_ms <= T0 + at + 8 * SEC, "nor lasts longer");
+
+    online(1);
+    step(OSCP_EV_TIMER, 90 * SEC);
+    peer_heartbeat(131 * SEC, 134 * SEC);
+    is_state(OSCP_STATE_HANDSHAKING, "a heartbeat by a clock 40 s ahead makes "
+             "us start a handshake");
+    peer_acknowledge(92 * SEC, "", 0);
+    step(OSCP_EV_START, 93 * SEC);
+    is_state(OSCP_STATE_ONLINE, "whose liveness it does not end at START");
+    is_int(lc.offline_mode_at_ms, T0 + (92 + 90) * SEC, "nor move");
+}
+
+
 int
 main(void)
 {
@@ -285,6 +429,9 @@ main(void)
     beats();
     silence();
     clock_back();
+    clock_back_online();
+    clock_back_offline();
+    clocks_differ();
 
     return done_testing();
 }

@@ -1,6 +1,7 @@
 /*
  * Goal: over two million random events in simulated time the lifecycle never
- * breaks one of its invariants.  The seeds are printed; each reproduces a run.
+ * breaks one of its invariants, also where the clock is set back.  The seeds
+ * are printed; each reproduces a run.
  */
 
 #include "machine.h"
@@ -244,6 +245,34 @@ check_record(oscp_lifecycle_kind_t kind)
 }
 
 
+/* START knows a clock that was set back, and cuts liveness, but ends none. */
+static void
+check_clock(oscp_lifecycle_kind_t kind)
+{
+    oscp_ms_t  margin = ev.at_ms + 3 * lc.interval_expected_ms;
+
+    if (kind != OSCP_EV_START || lc.state == OSCP_STATE_DISABLED
+        || lc.state == OSCP_STATE_DISCONNECTED)
+    {
+        return;
+    }
+
+    check(lc.heartbeat_received_ms == NONE
+          || lc.heartbeat_received_ms <= ev.at_ms, "received in the future");
+    check(lc.handshake_ms == NONE || lc.handshake_ms <= ev.at_ms,
+          "completed in the future");
+
+    if (before.state == OSCP_STATE_ONLINE && lc.state == OSCP_STATE_ONLINE) {
+        check(lc.offline_mode_at_ms <= before.offline_mode_at_ms,
+              "START made liveness longer");
+        check(lc.offline_mode_at_ms == before.offline_mode_at_ms
+              || lc.offline_mode_at_ms >= margin, "cut below the margin");
+        check(lc.offline_mode_at_ms <= ev.at_ms + DAY
+              || lc.offline_mode_at_ms <= margin, "online for too long");
+    }
+}
+
+
 static void
 check_actions(oscp_lifecycle_kind_t kind)
 {
@@ -298,6 +327,7 @@ turn(oscp_lifecycle_kind_t kind, int64_t at)
     check_states(kind);
     check_record(kind);
     check_actions(kind);
+    check_clock(kind);
     memset(&ev, 0, sizeof(ev));
 }
 
@@ -311,6 +341,10 @@ one_step(void)
 
     advance();
     kind = some_event();
+    if (chance(2000) == 0) {
+        now -= chance(7200000);
+        kind = OSCP_EV_START;
+    }
     memcpy(&before, &lc, sizeof(lc));
     due = next();
 

@@ -248,7 +248,10 @@ sub _heard {
     return if !@$list || $list->[0][1] >= $sample->{at} - $late;
     my $beat = $list->[0];
     return if $self->{told}{$beat->[2]{id}};
-    return if defined $received && $received >= $beat->[0] - ROUNDING;
+    # A worker that begins on a clock which is behind has it as of then.
+    my $behind = min 0, $self->{health}->offsets($beat->[0], $sample->{at});
+    return if defined $received
+        && $received >= $beat->[0] + $behind - ROUNDING;
     # What a link has held back may be stored behind what came after it.
     return if $self->{health}->disturbed($beat->[0], $sample->{at}, 'ingest');
     $self->{told}{$beat->[2]{id}} = 1;
