@@ -47,7 +47,7 @@ typedef enum {
     OSCP_EV_PEER_ACKNOWLEDGE,   /* a stored HandshakeAcknowledge */
     OSCP_EV_PEER_HEARTBEAT,     /* a stored Heartbeat */
     OSCP_EV_HANDSHAKE_SENT,     /* 2xx to our Handshake */
-    OSCP_EV_HANDSHAKE_FAILED,   /* anything else, or nothing */
+    OSCP_EV_HANDSHAKE_FAILED,   /* anything else, or nothing: `unanswered` */
     OSCP_EV_ACKNOWLEDGE_SENT,   /* 2xx to our HandshakeAcknowledge */
     OSCP_EV_ACKNOWLEDGE_FAILED,
     OSCP_EV_HEARTBEAT_SENT,     /* 2xx to our Heartbeat */
@@ -143,8 +143,9 @@ typedef struct {
     oscp_ms_t              offline_mode_at_ms;   /* NONE: absent */
     /* results of sends */
     const char            *error;         /* why it failed, no secrets */
-    unsigned               unanswered:1;  /* it left, and nothing came back: the
-                                             peer may have it */
+    unsigned               unanswered:1;  /* it left, and nothing came back that
+                                             is surely the peer's own answer: it
+                                             may have it */
 } oscp_lifecycle_event_t;
 
 /* What is to be done now; several may be set. */
@@ -204,8 +205,9 @@ void oscp_lifecycle_init(oscp_lifecycle_t *lc, oscp_ms_t now_ms);
  *   - a peer's Handshake while offline or handshaking: `handshaking` until our
  *     acknowledge is delivered; while online the state stays, interval and list
  *     change at once, and liveness ends no earlier than before;
- *   - a handshake of ours that was not answered stays open until its deadline:
- *     the peer may have it, and acknowledge it;
+ *   - a handshake of ours that was not answered, or by what may be a gateway's
+ *     word (408, 5xx: `unanswered`), stays open until its deadline: the peer
+ *     may have it, and acknowledge it.  Any other answer but a 2xx closes it;
  *   - a failed acknowledge is retried (1 s doubling, jittered) until
  *     ack_deadline_ms, with the same ack_req; a newer Handshake takes its
  *     place;

@@ -2,7 +2,8 @@
 #
 # Goal: our own handshake, by command.  A peer that dies before it answers, or
 # answers 204 and dies before it acknowledges, leaves a clean `offline` with
-# what went wrong.  An acknowledge counts without a correlation id, not with an
+# what went wrong.  An answer that may be a gateway's leaves the handshake open,
+# the peer's refusal closes it.  An acknowledge counts without a correlation id, not with an
 # unknown one; both sides may begin at once; a second handshake opens no gap; a
 # worker that is killed in the middle leaves the rest to the next one.
 
@@ -78,6 +79,38 @@ subtest 'the peer dies before it answers' => sub {
     $cp->command('misbehave off');
 };
 
+# The connection as it was stored when this answer had come.
+sub answered {
+    my ($status) = @_;
+    my $conn;
+
+    $cp->command("misbehave refuse=handshake:$status times=1");
+    is($stack->operate('connect') =~ s/:.*//r, 'done', "answered $status");
+    wait_for(sub { $conn = $stack->connection;
+        ($conn->{last_error} // '') eq "handshake: HTTP $status" }, 10);
+    return $conn;
+}
+
+subtest 'an answer that may be a gateway\'s' => sub {
+    $cp->command('acknowledges off');
+    for my $status (408, 502, 504) {
+        is(answered($status)->{state}, 'handshaking', 'it is waited for');
+        my ($sent) = handshakes(1);
+        $cp->command("acknowledge corr=$sent->{id} expect=204");
+        ok($stack->wait_state('online'), 'its acknowledge counts');
+        is($stack->connection->{handshake_by}, 'us', 'by us');
+        $stack->operate('disconnect');
+    }
+    for my $status (302, 404, 425) {
+        is(answered($status)->{state}, 'offline', 'it is over at once');
+        my ($sent) = handshakes(1);
+        $cp->command("acknowledge corr=$sent->{id} expect=204");
+    }
+    ok(wait_for(sub { 3 == grep { $_->{data}{why} =~ /no handshake of ours/ }
+        $stack->events('ignored') }), 'what acknowledges it is ignored');
+    $stack->operate('disconnect');
+};
+
 subtest 'the peer answers and dies before it acknowledges' => sub {
     $cp->command('acknowledges off');
     $stack->operate('connect');
@@ -87,7 +120,7 @@ subtest 'the peer answers and dies before it acknowledges' => sub {
     offline_with(qr/^handshake not acknowledged in time/);
     is($cp->command("acknowledge corr=$first->{id}")->{status}, 204,
         'an acknowledge that is late');
-    ok(wait_for(sub { grep { $_->{data}{why} =~ /no handshake of ours/ }
+    ok(wait_for(sub { 4 == grep { $_->{data}{why} =~ /no handshake of ours/ }
         $stack->events('ignored') }), 'is ignored');
     is($stack->connection->{state}, 'offline', 'and offline it stays');
 };

@@ -17,6 +17,8 @@
 #define OUTBOUND_BODY_SIZE      512      /* holds each of the three messages */
 #define OUTBOUND_TIMEOUT_MIN    500      /* ms: less is no try */
 
+#define HTTP_REQUEST_TIMEOUT    408
+
 /* The three kinds, in the order of their slots. */
 static const struct {
     unsigned               action;
@@ -57,6 +59,18 @@ struct worker_outbound {
 };
 
 
+/*
+ * 1 when the peer may have what failed: it left, and no answer is the peer's
+ * own for certain.  A gateway that waits for it in vain says so by a 5xx.
+ */
+static int
+outbound_unanswered(const struct worker_peer_result *r)
+{
+    return (r->status == 0 && r->left) || r->status == HTTP_REQUEST_TIMEOUT
+           || (r->status >= 500 && r->status <= 599);
+}
+
+
 static void
 outbound_end(struct outbound_slot *slot, const struct worker_peer_result *r)
 {
@@ -72,7 +86,7 @@ outbound_end(struct outbound_slot *slot, const struct worker_peer_result *r)
     result.req = slot->req;
     result.corr = slot->corr;
     result.error = error;
-    result.unanswered = r->status == 0 && r->left;
+    result.unanswered = outbound_unanswered(r);
 
     worker_log(*error == '\0' ? WORKER_LOG_DEBUG : WORKER_LOG_WARN, &about,
                "%s %s%s", oscp_message_name(outbound_kinds[slot->kind].message),

@@ -20,7 +20,10 @@ struct worker_outbound_result {
     const char             *req;
     const char             *corr;        /* "" where there is none */
     const char             *error;       /* "" when sent */
-    unsigned                unanswered:1;    /* and yet the peer may have it */
+    unsigned                unanswered:1;    /* it failed without an answer, or
+                                                by 408 or 5xx, which may be a
+                                                gateway's: and yet the peer may
+                                                have it */
 };
 
 typedef void worker_outbound_done(void *arg,

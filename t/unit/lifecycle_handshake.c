@@ -226,6 +226,34 @@ unanswered(void)
     is_state(OSCP_STATE_OFFLINE, "then it has failed");
     is_str(lc.last_error, "handshake: timeout", "and says why");
     is_int(next(), 90 * SEC, "and is tried again by back-off");
+
+    /* the same for a gateway's word; the peer's own ends it at once */
+    fresh(1);
+    step(OSCP_EV_START, 0);
+    ev.unanswered = 1;
+    failed(OSCP_EV_HANDSHAKE_FAILED, SEC, "HTTP 504");
+    is_int(lc.retry_ms, NONE, "no other one is planned meanwhile");
+    peer_heartbeat(15 * SEC, 60 * SEC);
+    is_actions(OSCP_DO_STORE, "nor does a heartbeat start one");
+    peer_acknowledge(16 * SEC, "id-1", 0);
+    is_state(OSCP_STATE_ONLINE, "which its correlation id finds");
+    is_int(lc.offline_mode_at_ms, T0 + 60 * SEC, "and that heartbeat counts");
+
+    fresh(1);
+    step(OSCP_EV_START, 0);
+    failed(OSCP_EV_HANDSHAKE_FAILED, SEC, "HTTP 404");
+    is_state(OSCP_STATE_OFFLINE, "a refusal ends it");
+    peer_acknowledge(2 * SEC, "id-1", 0);
+    is_why(OSCP_OUTCOME_IGNORED, "no handshake of ours waits for it",
+           "which nothing can acknowledge");
+
+    online(1);
+    conf.heartbeat_interval_ms = 5 * SEC;
+    step(OSCP_EV_CONFIGURE, 20 * SEC);
+    ev.unanswered = 1;
+    failed(OSCP_EV_HANDSHAKE_FAILED, 21 * SEC, "HTTP 502");
+    peer_acknowledge(22 * SEC, "", 0);
+    is_int(lc.interval_expected_ms, 5 * SEC, "a renegotiation as well");
 }
 
 
@@ -360,7 +388,7 @@ crossing(void)
     fresh(1);
     step(OSCP_EV_START, 0);
     peer_handshake(10, "hs", 10 * SEC);
-    failed(OSCP_EV_HANDSHAKE_FAILED, 20, "HTTP 500");
+    failed(OSCP_EV_HANDSHAKE_FAILED, 20, "HTTP 400");
     is_state(OSCP_STATE_HANDSHAKING, "ours fails, theirs goes on");
     is_int(lc.retry_ms, NONE, "without a retry");
     step(OSCP_EV_ACKNOWLEDGE_SENT, 30);

@@ -92,7 +92,7 @@ late(void)
     is_actions(OSCP_DO_SEND_HANDSHAKE|OSCP_DO_STORE, "which is sent");
     is_int(lc.heartbeat_received_ms, T0 + 90 * SEC, "it is noted");
 
-    failed(OSCP_EV_HANDSHAKE_FAILED, 91 * SEC, "HTTP 500");
+    failed(OSCP_EV_HANDSHAKE_FAILED, 91 * SEC, "HTTP 400");
     is_state(OSCP_STATE_OFFLINE, "which fails");
     peer_heartbeat(92 * SEC, 180 * SEC);
     is_state(OSCP_STATE_OFFLINE, "within 10 s of the last one none starts");

@@ -306,7 +306,7 @@ configure(void)
     step(OSCP_EV_CONFIGURE, 23 * SEC);
     is_int(next(), 30 * SEC, "within the pause it waits");
     step(OSCP_EV_TIMER, 30 * SEC);
-    failed(OSCP_EV_HANDSHAKE_FAILED, 31 * SEC, "HTTP 500");
+    failed(OSCP_EV_HANDSHAKE_FAILED, 31 * SEC, "HTTP 400");
     is_state(OSCP_STATE_ONLINE, "a failing renegotiation");
     is_int(lc.retry_ms, T0 + 91 * SEC, "is tried again by back-off");
     conf.heartbeat_interval_ms = 5 * SEC;
