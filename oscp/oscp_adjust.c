@@ -9,6 +9,7 @@
 
 #include "oscp_adjust.h"
 #include "oscp_out.h"
+#include "oscp_read.h"
 #include "oscp_timeline_block.h"
 #include "oscp_write.h"
 
@@ -239,6 +240,23 @@ oscp_adjust_message(const oscp_adjust_t *a, const char *group,
     }
 
     return oscp_write(&m, buf, size);
+}
+
+
+int
+oscp_adjust_type(const char *body, size_t len)
+{
+    oscp_error_t         err;
+    oscp_block_t         blocks[OSCP_ADJUST_BLOCKS_MAX];
+    oscp_message_t       m;
+    oscp_read_options_t  options = { 0 };
+
+    oscp_message_init(&m, OSCP_ADJUST_GROUP_CAPACITY_FORECAST);
+    m.blocks = blocks;
+    m.max_blocks = OSCP_ADJUST_BLOCKS_MAX;
+
+    return oscp_read(&m, body, len, &options, &err) == OSCP_OK
+           ? (int) m.type : -1;
 }
 
 

@@ -56,6 +56,12 @@ size_t oscp_adjust_message(const oscp_adjust_t *a, const char *group,
     oscp_type_t type, char *buf, size_t size);
 
 /*
+ * The type that such a message asks for (an oscp_type_t); -1 for what is none,
+ * or has more blocks than one of ours.
+ */
+int oscp_adjust_type(const char *body, size_t len);
+
+/*
  * 1 when a forecast of that group and type answers the adjustment `req`: `corr`
  * ("" or NULL: absent) names it; or names nothing, and the forecast was
  * received when the adjustment had been asked for, at `requested_ms`.

@@ -184,6 +184,74 @@ subtest 'drop' => sub {
     is(() = dead(), 0, 'none is left');
 };
 
+# What an operator asks the peer for, and what the peer got, in kW.
+use constant ADJUST => 'adjust_group_capacity_forecast';
+
+sub adjust {
+    my ($kw, $want) = @_;
+
+    $cp->command('misbehave refuse=' . ADJUST . ':400 times=1')
+        if $want eq 'refused';
+    $redis->command('XADD', $direct->key('cmd'), '*', op => 'adjust',
+        conn => 'vector', group => 'DEPOTvector', by => 'dora',
+        type => 'CONSUMPTION', replace => 1, blocks => encode_json([[
+            OSCP::Direct::at(time), OSCP::Direct::at(time + 3600),
+            $kw * 1000]]));
+    ok(wait_for(sub { (asked())[-1] == $kw }), "$kw kW are asked for");
+    ok(wait_adjustment(state => $want), "and $want");
+    return $direct->hash('adjustment:vector:DEPOTvector:CONSUMPTION')->{req};
+}
+
+sub asked {
+    return 0, map { $_->{json}{forecasted_blocks}[0]{capacity} }
+        $cp->records(dir => 'in', message => ADJUST);
+}
+
+sub wait_adjustment {
+    return $direct->wait_hash('adjustment:vector:DEPOTvector:CONSUMPTION',
+        { @_ });
+}
+
+# Waits until a requeued one is given up; that is no incident.
+sub given_up {
+    my ($req, $why) = @_;
+
+    ok(wait_for(sub { told('given_up', $req) }), 'it is given up');
+    is((told('given_up', $req))[0]{data}{why}, $why, "because $why");
+    is(() = dead(), 0, 'and no dead letter any more');
+    unlike(command(0, 'incidents'), qr/given up/, 'nor an incident');
+}
+
+subtest 'adjustments' => sub {
+    $cp->command('adjustments ignore');
+    my $first = adjust(90, 'refused');
+    my $second = adjust(30, 'requested');
+    command(0, 'dead', 'requeue', $first, @wait);
+    given_up($first, 'replaced by another one');
+
+    my $third = adjust(20, 'refused');
+    my ($id) = map { $_->{id} } dead();
+    adjust(10, 'requested');
+    $direct->worker->kill;
+    $redis->command('XADD', $direct->key('cmd'), '*', op => 'requeue',
+        conn => 'vector', entry => $id, by => 'dora');
+    $direct->worker->restart;
+    given_up($third, 'replaced by another one');
+
+    my $latest = adjust(40, 'refused');
+    command(0, 'dead', 'requeue', $latest, @wait);
+    ok(wait_adjustment(state => 'requested', req => $latest),
+        'the latest one is requested again');
+    ok(wait_for(sub { told('delivered', $latest) }), 'and delivered');
+
+    my $last = adjust(50, 'refused');
+    command(0, 'disconnect', 'vector', @wait);
+    command(0, 'dead', 'requeue', $last, @wait);
+    given_up($last, 'disconnected by the operator');
+    is_deeply([asked()], [0, 90, 30, 20, 10, 40, 40, 50],
+        'the peer was asked for the latest alone');
+};
+
 subtest 'what is no order' => sub {
     my $cmd = sub {
         my (%o) = @_;

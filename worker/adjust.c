@@ -481,11 +481,14 @@ worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
 }
 
 
+/*
+ * Age says nothing here: a dead letter that an operator requeues is made anew.
+ */
 const char *
 worker_adjust_unwanted(const struct worker_adjusts *a,
     const struct worker_letter *l)
 {
-    const char                  *why = NULL;
+    int                          type;
     const struct worker_record  *r;
 
     for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
@@ -495,16 +498,12 @@ worker_adjust_unwanted(const struct worker_adjusts *a,
             return adjust_is(r, OSCP_ADJUST_EXPIRED)
                    ? worker_record_get(r, ADJUST_ANSWER) : NULL;
         }
-
-        /* of no type any more: one that is younger stands in its place */
-        if (*worker_record_get(r, ADJUST_REQ) != '\0'
-            && worker_record_time(r, ADJUST_REQUESTED) >= l->created_ms)
-        {
-            why = ADJUST_REPLACED;
-        }
     }
 
-    return why;
+    type = oscp_adjust_type(l->body, l->len);
+
+    return type >= 0 && *worker_record_get(&a->types[type], ADJUST_REQ) != '\0'
+           ? ADJUST_REPLACED : NULL;
 }
 
 
@@ -515,7 +514,7 @@ worker_adjust_end(struct worker_context *ctx, struct worker_adjusts *a)
 
     for (unsigned i = 0; i < OSCP_TYPE_COUNT; i++) {
         if (adjust_requested(&a->types[i])) {
-            adjust_expire(ctx, a, i, now, "disconnected by the operator");
+            adjust_expire(ctx, a, i, now, WORKER_ADJUST_DISCONNECTED);
         }
     }
 }

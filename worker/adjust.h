@@ -17,6 +17,9 @@
 #include "oscp_timeline.h"
 #include "record.h"
 
+/* Why what was asked for is not any more, after a `disconnect`. */
+#define WORKER_ADJUST_DISCONNECTED   "disconnected by the operator"
+
 struct worker_outcome;
 struct worker_fate;
 struct worker_letter;
@@ -77,7 +80,7 @@ void worker_adjust_heard(struct worker_context *ctx, struct worker_adjusts *a,
 /*
  * Why the adjustment whose message waits in the outbox is not asked for any
  * more, as worker_outbox_unwanted(): it has expired, by the operator's hand or
- * in time, or another one of its type has taken its place.
+ * in time, or the latest of its type is another one, however old the message.
  */
 const char *worker_adjust_unwanted(const struct worker_adjusts *a,
     const struct worker_letter *l);

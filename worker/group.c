@@ -351,11 +351,13 @@ worker_group_heard(struct worker_group *g, const struct worker_fate *fate)
 }
 
 
+/* Of what is refused, but requeued, the hash does not say that it waits. */
 const char *
 worker_group_unwanted(const struct worker_group *g,
     const struct worker_letter *l)
 {
-    return worker_adjust_unwanted(&g->adjusts, l);
+    return g->link->disconnected ? WORKER_ADJUST_DISCONNECTED
+                                 : worker_adjust_unwanted(&g->adjusts, l);
 }
 
 

@@ -67,6 +67,10 @@ accepted(void)
     is_int(blocks[0].unit, OSCP_UNIT_KW, "and says so");
     is_num(blocks[1].capacity, 7.3605, "to the milliwatt");
     is_int(blocks[3].phase, OSCP_PHASE_TWO, "with its phase");
+    is_int(oscp_adjust_type(text, strlen(text)), OSCP_FALLBACK_GENERATION,
+           "which says of what type it is");
+    is_int(oscp_adjust_type(text, strlen(text) - 1), -1, "a part of it does "
+           "not");
     is_int((int64_t) oscp_adjust_message(&a, "DEPOT \"1\"",
                                          OSCP_FALLBACK_GENERATION, NULL, 0),
            (int64_t) strlen(text), "counted without a buffer");
