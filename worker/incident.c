@@ -2,21 +2,34 @@
  * An incident as others read it.
  */
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "incident.h"
 #include "random.h"
+
+
+#define INCIDENT_COUNT_AT     24      /* where in an id the count begins, */
+#define INCIDENT_COUNT_LEN    12      /* in hexadecimal digits, */
+#define INCIDENT_COUNT_MASK   0xffffffffffffULL
 
 
 enum state_field {
     STATE_ID = 0,
     STATE_AT,
+    STATE_LAST,
     STATE_COUNT
 };
 
 static const char *const  state_names[WORKER_INCIDENT_KINDS][STATE_COUNT] = {
-    [WORKER_INCIDENT_FALLBACK] = { "incident", "incident_at" },
+    [WORKER_INCIDENT_FALLBACK] = { "incident", "incident_at",
+                                   "incident_last" },
     [WORKER_INCIDENT_UNDELIVERABLE] = { "undeliverable_incident",
-                                        "undeliverable_at" },
-    [WORKER_INCIDENT_COMPLIANCE] = { "compliance_incident", "compliance_at" },
+                                        "undeliverable_at",
+                                        "undeliverable_last" },
+    [WORKER_INCIDENT_COMPLIANCE] = { "compliance_incident", "compliance_at",
+                                     "compliance_last" },
 };
 
 enum hash_field {
@@ -113,6 +126,46 @@ incident_list(struct worker_context *ctx, const char *command, const char *id)
 }
 
 
+static void
+incident_number(char id[WORKER_RANDOM_UUID_SIZE], unsigned long long n)
+{
+    snprintf(id + INCIDENT_COUNT_AT, INCIDENT_COUNT_LEN + 1, "%0*llx",
+             INCIDENT_COUNT_LEN, n & INCIDENT_COUNT_MASK);
+}
+
+
+/*
+ * The next one's id.  That of the one which goes is not looked up: a commit can
+ * only delete what it names.  After what is no id of ours a new count begins.
+ */
+static void
+incident_next(struct worker_context *ctx, struct worker_incident *in,
+    char id[WORKER_RANDOM_UUID_SIZE])
+{
+    char                 key[OSCP_KEY_SIZE];
+    const char          *last = worker_record_get(&in->state, STATE_LAST);
+    unsigned long long   n = 1;
+
+    worker_random_uuid(id);
+
+    if (strlen(last) == strlen(id)
+        && strspn(last, "0123456789abcdef-") == strlen(id))
+    {
+        memcpy(id, last, INCIDENT_COUNT_AT);
+        n = strtoull(last + INCIDENT_COUNT_AT, NULL, 16) + 1;
+    }
+
+    if (n > WORKER_INCIDENT_KEEP) {
+        incident_number(id, n - WORKER_INCIDENT_KEEP);
+        worker_commit_delete(ctx->commit,
+                             worker_context_key(ctx, key, "incident", id, NULL,
+                                                NULL));
+    }
+
+    incident_number(id, n);
+}
+
+
 int
 worker_incident_open(struct worker_context *ctx, struct worker_incident *in,
     oscp_ms_t now_ms)
@@ -123,9 +176,10 @@ worker_incident_open(struct worker_context *ctx, struct worker_incident *in,
         return 0;
     }
 
-    worker_random_uuid(id);
+    incident_next(ctx, in, id);
     worker_record_clear(&in->hash);
     worker_record_set(&in->state, STATE_ID, id);
+    worker_record_set(&in->state, STATE_LAST, id);
     worker_record_set_time(&in->state, STATE_AT, now_ms);
     worker_commit_count(ctx->commit, WORKER_COUNT_INCIDENTS, 1);
     incident_list(ctx, "SADD", id);

@@ -4,6 +4,8 @@
  * goes on with the same one.
  *
  * An owner (a group, a connection) has at most one open incident of each kind.
+ * Its incidents of one kind are counted in the last twelve digits of their ids:
+ * the next one follows from the last one's, and so does the one that goes.
  */
 
 #ifndef WORKER_INCIDENT_H
@@ -13,8 +15,13 @@
 #include "oscp_episode.h"
 #include "record.h"
 
-/* How long a resolved incident is kept: 90 days. */
+/*
+ * How long a resolved incident is kept: 90 days; and how many an owner has of
+ * each kind.  A peer whose blocks all end too early makes one in each quarter
+ * of an hour, for as long as nobody mends it.
+ */
 #define WORKER_INCIDENT_KEEP_S   "7776000"
+#define WORKER_INCIDENT_KEEP     1000
 
 /* Each kind has fields of its own in the owner's hash. */
 enum worker_incident_kind {
@@ -26,7 +33,8 @@ enum worker_incident_kind {
 
 /* Embedded in its owner. */
 struct worker_incident {
-    struct worker_record   state;     /* in the owner's hash: which is open */
+    struct worker_record   state;     /* in the owner's hash: which is open,
+                                         and which was the last */
     struct worker_record   hash;      /* the open incident's */
 };
 
@@ -62,7 +70,8 @@ oscp_ms_t worker_incident_since(const struct worker_incident *in);
 
 /*
  * Opens one at `now_ms`, unless one is open: worker_incident_say() follows, in
- * the same commit.  Returns 1 when it was opened.
+ * the same commit.  Returns 1 when it was opened: then the oldest goes, if
+ * there are too many.
  */
 int worker_incident_open(struct worker_context *ctx,
     struct worker_incident *in, oscp_ms_t now_ms);

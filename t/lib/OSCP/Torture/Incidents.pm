@@ -1,6 +1,6 @@
-# What operators were told: each yellow period of a group in the audit has its
-# one incident, from its first moment to its last, and in the end, when all is
-# well again, none is open.
+# What operators were told: each yellow period of a group in the audit, of the
+# last ones that are kept, has its one incident, from its first moment to its
+# last, and in the end, when all is well again, none is open.
 
 package OSCP::Torture::Incidents;
 
@@ -8,6 +8,8 @@ use strict;
 use warnings;
 
 use OSCP::Torture::Facts;
+
+use constant KEEP => 1000;      # WORKER_INCIDENT_KEEP
 
 sub check {
     my ($class, $facts, $found) = @_;
@@ -20,17 +22,24 @@ sub check {
         $found->(incident => $facts->{end}, "open in the end: $_->{group}:"
             . " $_->{title}") for grep { !$_->{resolved_at} } @incidents;
         for my $g (grep { $_->{shard} == $shard } $stage->groups) {
-            my $want = join ', ', sort map { join ' to ', @$_ }
-                _periods($facts, $g);
-            my $have = join ', ', sort map {
+            my $want = join ', ', _last(map { join ' to ', @$_ }
+                _periods($facts, $g));
+            my $have = join ', ', _last(map {
                 "$_->{opened_at} to " . ($_->{resolved_at} // '') }
                 grep { $_->{reason} =~ /^(?:liveness_lost|forecast_gap)$/
-                && $_->{group} eq $g->{group} } @incidents;
+                && $_->{group} eq $g->{group} } @incidents);
             $found->(incident => $facts->{end}, "$g->{group} was yellow from"
                 . " $want, its incidents are from $have") if $want ne $have;
         }
     }
     return { incidents => $count };
+}
+
+# Those that are kept, in the order of time.
+sub _last {
+    my @all = sort @_;
+
+    return @all > KEEP ? @all[-KEEP() .. -1] : @all;
 }
 
 sub _incidents {
