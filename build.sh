@@ -53,8 +53,9 @@ usage: ./build.sh COMMAND
   fuzz [SECONDS]  libFuzzer over the readers of what comes from outside, 60
                   seconds in all; 0: each target once over its seeds
   lint            sizes, names, dependencies, layout
-  install         into the system: module, programs, examples
-                  (DESTDIR=, PREFIX=/usr/local)
+  install [DESTDIR=DIR] [PREFIX=/usr/local]
+                  into the system, or below DESTDIR: module, programs, examples;
+                  both may stand in the environment instead
   clean           remove build/ and sandbox/
   help            this text
 USAGE
@@ -67,6 +68,16 @@ say() {
 die() {
     say "$*"
     exit 1
+}
+
+# at_most N COMMAND ARGUMENT...: a word too many is a mistake, not to be passed
+# over: what was meant by it would not be done.
+at_most() {
+    local most=$1 command=$2
+
+    shift 2
+    [ $# -le "$most" ] \
+        || die "$command: unexpected argument: ${*:most + 1:1}"
 }
 
 # Runs a command and shows its output only when it fails.
@@ -103,19 +114,21 @@ apt_install() {
         -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
 }
 
-# deps [build|fuzz|run]: what that needs; deps: everything.
+# deps [build|fuzz|run|valgrind]: what that needs; deps: everything.
 deps() {
     local package packages=$BUILD_PACKAGES missing=()
 
-    command -v dpkg-query >/dev/null \
-        || die "this is not Debian: install the packages that build.sh names"
+    at_most 1 deps "$@"
     case ${1:-} in
     build) ;;
     fuzz) packages+=" $FUZZ_PACKAGES" ;;
     valgrind) packages+=" $TEST_PACKAGES $VALGRIND_PACKAGES" ;;
     run) packages+=" $TEST_PACKAGES" ;;
-    *) packages+=" $TEST_PACKAGES $FUZZ_PACKAGES" ;;
+    '') packages+=" $TEST_PACKAGES $FUZZ_PACKAGES" ;;
+    *) die "deps: must be build, run, fuzz or valgrind, not: $1" ;;
     esac
+    command -v dpkg-query >/dev/null \
+        || die "this is not Debian: install the packages that build.sh names"
     for package in $packages; do
         installed "$package" || missing+=("$package")
     done
@@ -247,6 +260,7 @@ run_tests() {
     if [ "${1:-}" = --asan ]; then
         asan=--asan
         shift
+        [ $# -gt 0 ] || die "test: --asan FILE...; without files, both are run"
     fi
     deps
     if [ $# -gt 0 ]; then
@@ -261,7 +275,8 @@ run_tests() {
     # backwards: the longest are the worker's and the scenarios
     prove_in "$BUILD" $(ls -r "$ROOT"/t/*.t) $(units "$BUILD")
     say "tests, ASan + UBSan build"
-    prove_in "$BUILD/asan" $(ls -r "$ROOT"/t/*.t | grep -Ev '/(lint|fail)\.t') \
+    prove_in "$BUILD/asan" \
+        $(ls -r "$ROOT"/t/*.t | grep -Ev '/(lint|fail|build)\.t') \
         $(units "$BUILD/asan")
 }
 
@@ -298,6 +313,7 @@ run_fuzz() {
     local seconds=${1:-60} targets target name corpus
     local -a limit
 
+    at_most 1 fuzz "$@"
     [[ $seconds =~ ^[0-9]+$ ]] || die "fuzz: not a number of seconds: $seconds"
     deps fuzz
     build_fuzz
@@ -396,6 +412,12 @@ run_torture() {
 # fail [PART]: of t/fail.t, all; PART is start, message, exhausted, delivery,
 # nginx or samples, with :FIRST-LAST for some allocations of it.
 run_fail() {
+    local parts='all|start|message|exhausted|delivery|nginx|samples'
+
+    at_most 1 fail "$@"
+    [[ ${1:-all} =~ ^($parts)$ || ${1:-} =~ ^(${parts#all|}):[0-9]+-[0-9]+$ ]] \
+        || die "fail: must be one of $parts, with or without :FIRST-LAST," \
+            "not: $1"
     deps run
     build
     cd "$ROOT"
@@ -404,6 +426,7 @@ run_fail() {
 
 # soak [SECONDS]: from 60 on memory is judged as well.
 run_soak() {
+    at_most 1 soak "$@"
     [[ ${1:-600} =~ ^[0-9]+$ ]] || die "soak: not a number of seconds: $1"
     deps run
     build
@@ -509,14 +532,27 @@ run_bench() {
 }
 
 run_lint() {
+    at_most 0 lint "$@"
     deps run
     build
     cd "$ROOT"
     exec perl t/lint.t
 }
 
+# install [DESTDIR=DIR] [PREFIX=DIR]
 install_all() {
-    local prefix=${PREFIX:-/usr/local} dest=${DESTDIR:-} modules share
+    local prefix=${PREFIX:-} dest=${DESTDIR:-} modules share arg
+
+    for arg; do
+        case $arg in
+        DESTDIR=*) dest=${arg#DESTDIR=} ;;
+        PREFIX=*) prefix=${arg#PREFIX=} ;;
+        *) die "install: must be DESTDIR=DIR or PREFIX=DIR, not: $arg" ;;
+        esac
+    done
+    prefix=${prefix:-/usr/local}
+    prefix=${prefix%/}
+    dest=${dest%/}
 
     build
     modules=$(nginx -V 2>&1 | tr ' ' '\n' \
@@ -530,7 +566,14 @@ install_all() {
         install -m 755 "$BUILD/oscpctl" "$dest$prefix/bin/"
     fi
     install -m 644 "$ROOT"/conf/* "$dest$share/"
-    say "installed; examples are in $share"
+    say "installed: the module in $dest$modules," \
+        "programs in $dest$prefix/bin, examples in $dest$share"
+}
+
+# clean: what commands leave behind.
+clean() {
+    at_most 0 clean "$@"
+    rm -rf "$BUILD" "$ROOT/sandbox"
 }
 
 main() {
@@ -549,8 +592,8 @@ main() {
     valgrind) run_valgrind "$@" ;;
     fuzz) run_fuzz "$@" ;;
     lint) run_lint "$@" ;;
-    install) install_all ;;
-    clean) rm -rf "$BUILD" "$ROOT/sandbox" ;;
+    install) install_all "$@" ;;
+    clean) clean "$@" ;;
     help | -h | --help) usage ;;
     *)
         usage >&2
