@@ -553,6 +553,9 @@ install_all() {
     prefix=${prefix:-/usr/local}
     prefix=${prefix%/}
     dest=${dest%/}
+    # It becomes part of the unit, whose words end at blanks.
+    [[ $prefix =~ ^(/[A-Za-z0-9._+-]+)*$ ]] \
+        || die "install: PREFIX must be a plain absolute path, not: $prefix"
 
     build
     modules=$(nginx -V 2>&1 | tr ' ' '\n' \
@@ -566,6 +569,7 @@ install_all() {
         install -m 755 "$BUILD/oscpctl" "$dest$prefix/bin/"
     fi
     install -m 644 "$ROOT"/conf/* "$dest$share/"
+    sed -i "s|=/usr/local/bin/|=$prefix/bin/|" "$dest$share/oscp-worker.service"
     say "installed: the module in $dest$modules," \
         "programs in $dest$prefix/bin, examples in $dest$share"
 }

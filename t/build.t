@@ -49,6 +49,8 @@ my @wrong = (
     [['lint', 'worker'], qr/lint: unexpected argument: worker/],
     [['install', $dir], qr/install: must be DESTDIR=DIR or .*not: \Q$dir\E/],
     [["install", "--prefix=$dir"], qr/not: --prefix=\Q$dir\E/],
+    [['install', 'PREFIX=usr', "DESTDIR=$dir"], qr/PREFIX must be .*not: usr/],
+    [['install', 'PREFIX=/a b', "DESTDIR=$dir"], qr/PREFIX must be/],
 );
 for my $case (@wrong) {
     my ($status, $out) = door($case->[0], DESTDIR => $dir);
@@ -66,6 +68,14 @@ sub files {
         push @found, s/^\Q$top\E//r if -f;
     } }, $top);
     return sort @found;
+}
+
+sub slurp {
+    my ($name) = @_;
+
+    open my $fh, '<', $name or die "$name: $!";
+    local $/;
+    return scalar <$fh>;
 }
 
 my ($modules) = `nginx -V 2>&1` =~ /--modules-path=(\S+)/;
@@ -87,6 +97,10 @@ for my $case (
         map({ "$prefix/bin/$_" } qw(oscp-worker oscpctl)),
         map { "$prefix/share/oscp/$_" } @examples], 'everything is there');
     like($out, qr{examples in \Q$top$prefix\E/share/oscp$}m, 'is said');
+    my @programs = slurp("$top$prefix/share/oscp/oscp-worker.service")
+        =~ /^#?ExecStart=(\S+)/mg;
+    is_deeply(\@programs, [("$prefix/bin/oscp-worker") x 2],
+        'the unit starts what was installed');
     is(system("$top$prefix/bin/oscpctl --version >/dev/null"), 0, 'that runs');
 }
 is_deeply([map { s{.*/}{}r } glob "$dir/*"], [qw(both environment words)],
