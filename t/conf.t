@@ -9,6 +9,8 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use FindBin qw($Bin);
+use JSON::PP qw(decode_json);
+use POSIX qw(strftime);
 use Test::More;
 
 use lib "$Bin/lib";
@@ -28,6 +30,14 @@ sub slurp {
     open my $fh, '<', $name or die "$name: $!";
     local $/;
     return scalar <$fh>;
+}
+
+sub write_file {
+    my ($name, $content) = @_;
+
+    open my $fh, '>', "$dir/$name" or die "$dir/$name: $!";
+    print {$fh} $content;
+    close $fh or die $!;
 }
 
 # The secrets that the example names, and a certificate.
@@ -58,7 +68,7 @@ my $nginx = OSCP::Nginx->new(dir => $dir, build => $build, http => $text,
 sub curl {
     my ($line) = @_;
 
-    return `curl -sSk --unix-socket $dir/tls.sock $line 2>&1`;
+    return scalar `curl -sSk --unix-socket $dir/tls.sock $line 2>&1`;
 }
 
 my $secret = slurp("$dir/vector-client-in") =~ s/\n//r;
@@ -74,6 +84,32 @@ is(curl("-o /dev/null -w '%{http_code}' -H 'Authorization: Bearer $token'"
 is(curl("-o /dev/null -w '%{http_code}' -H 'X-Request-ID: conf-2'"
     . " -H 'Content-Type: application/json' --data '{}'"
     . ' https://localhost/oscp/fp/2.0/handshake'), 401, 'nobody else gets in');
+
+# A quarter of an hour's forecasts come at once, over one connection.
+use constant { BURST => 300, MANY => 2600 };
+my $at = sub { strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $_[0])) };
+write_file('forecast.json', '{"group_id":"DEPOT01","type":"CONSUMPTION",'
+    . '"forecasted_blocks":[{"capacity":100,"phase":"ALL","unit":"KW",'
+    . '"start_time":"' . $at->(0) . '","end_time":"' . $at->(900) . '"}]}');
+write_file('burst', join "next\n", map { <<"TRANSFER" } 1 .. BURST);
+url = "https://localhost/oscp/fp/2.0/update_group_capacity_forecast"
+unix-socket = "$dir/tls.sock"
+data = "\@$dir/forecast.json"
+header = "Authorization: Bearer $token"
+header = "fp-id: BF01"
+header = "apikey: $key"
+header = "X-Request-ID: burst-$_"
+header = "Content-Type: application/json"
+output = "/dev/null"
+write-out = "%{http_code} %{num_connects}\\n"
+silent
+insecure
+TRANSFER
+my @burst = split /\n/, `curl -K $dir/burst 2>&1`;
+is_deeply([map { (split)[0] } @burst], [(204) x BURST],
+    'none of ' . BURST . ' forecasts at once is refused');
+cmp_ok((grep { / 1$/ } @burst), '<=', 2, 'over one connection');
+
 my $sample = q({"group":"DEPOT01","asset":"c1","at":"2026-11-23T00:00:00Z",)
     . q("energy_import_wh":1});
 is(join(' ', map { curl("-o /dev/null -w '%{http_code}' $_ --data '$sample'"
@@ -87,18 +123,39 @@ my @guesses = map { curl("-o /dev/null -w '%{http_code}' -u vector:guess$_"
 } 1 .. 12;
 ok((grep { $_ eq '401' } @guesses), 'a guess is refused');
 ok((grep { $_ eq '429' } @guesses), 'and guessing is slowed down');
+
+# What is refused for its number says so as everything else here does.
+sub too_many {
+    my ($name, $answer, $keys) = @_;
+
+    like($answer, qr/^HTTP\S+ 429 /, "$name: 429");
+    like($answer, qr/^Retry-After: 5\r$/mi, 'with a time');
+    like($answer, qr/^Content-Type: application\/json\r$/mi, 'as JSON');
+    is_deeply([sort keys %{decode_json($answer =~ s/.*\r\n\r\n//sr)}], $keys,
+        'in the form of its endpoint');
+}
+
+my $guess = '-u vector:guess -d grant_type=client_credentials'
+    . ' https://localhost/oauth2/token';
+my $answer;
+ok(wait_for(sub { ($answer = curl("-i $guess")) =~ / 429 / }, 10),
+    'token requests are refused');
+too_many('a token request', $answer, ['error', 'error_description']);
+like($answer, qr/^Cache-Control: no-store\r$/mi, 'not to be kept');
+my $message = 'https://localhost/oscp/fp/2.0/heartbeat';
+my @many = split m{(?=HTTP/1\.1 )}, curl("-i '$message?[1-${\MANY}]'");
+is(scalar @many, MANY, 'nobody\'s messages');
+like($many[0], qr/^HTTP\S+ 401 /, 'are refused');
+too_many('a message', $many[-1], ['message']);
 system("head -c 1100000 /dev/zero > $dir/large") == 0 or die;
-like(curl("--data-binary \@$dir/large https://localhost/oscp/fp/2.0/handshake"),
+like(curl("--data-binary \@$dir/large https://localhost/oscp/status"),
     qr/^\{"message":/, '413 has OSCP\'s body');
 like(slurp("$dir/oscp.log"), qr/ 204 vector handshake .* stored \d+-\d+ /,
     'the log line tells what became of a message');
 unlike(slurp("$dir/oscp.log") . $nginx->log_text . slurp("$dir/oscp-error.log"),
     qr/\Q$token\E|\Q$secret\E|\Q$key\E|site:meters/, 'no secret is logged');
 
-my $settings = slurp("$conf/redis.conf") =~ s{^unixsocket.*\n}{}mgr;
-open my $fh, '>', "$dir/own.conf" or die $!;
-print {$fh} $settings;
-close $fh or die $!;
+write_file('own.conf', slurp("$conf/redis.conf") =~ s{^unixsocket.*\n}{}mgr);
 my $own = OSCP::Process->start(name => 'redis', log => "$dir/own.log",
     argv => ['redis-server', "$dir/own.conf", '--port', '0', '--unixsocket',
         "$dir/own.sock", '--dir', $dir]);
