@@ -163,9 +163,21 @@ ok(wait_for(sub { `redis-cli -s $dir/own.sock config get appendfsync 2>&1`
     =~ /always/ }, 10), 'Redis takes its settings');
 $own->stop;
 
+# A setting in the wrong section is passed over by systemd with a warning.
+my %section = map { /\A(\w+)\]\n(.*)/s } split /^\[/m,
+    slurp("$conf/oscp-worker.service");
+like($section{Unit}, qr/^StartLimitIntervalSec=0$/m,
+    'the worker is started again however often it ends');
+like($section{Service}, qr/^Restart=always$/m, 'always');
+like($section{Service}, qr/^LimitNOFILE=65536$/m,
+    'and has descriptors for many connections');
+
 SKIP: {
-    skip 'no systemd-analyze here', 1
+    skip 'no systemd-analyze here', 2
         if system('command -v systemd-analyze >/dev/null') != 0;
+    # It looks for the program as well, which need not be installed here.
+    unlike(`systemd-analyze verify $conf/oscp-worker.service 2>&1`,
+        qr/oscp-worker\.service:\d+:/, 'systemd knows every line of it');
     my ($level) = `systemd-analyze security --offline=true \\
         $conf/oscp-worker.service 2>&1` =~ /Overall exposure level.*: ([\d.]+)/;
     cmp_ok($level // 10, '<=', 2.0, 'the unit\'s exposure is at most 2.0');
