@@ -55,16 +55,17 @@ daemon_wipe(char *text)
 static int
 daemon_password(struct worker_daemon *d)
 {
-    char  *password;
+    char        *password;
+    const char  *why;
 
     if (d->options->access.password_file == NULL) {
         return 0;
     }
 
-    password = worker_redis_password(d->options->access.password_file);
+    password = worker_redis_password(d->options->access.password_file, &why);
     if (password == NULL) {
         worker_log(WORKER_LOG_ERROR, NULL, "Redis password file %s: %s",
-                   d->options->access.password_file, strerror(errno));
+                   d->options->access.password_file, why);
         return -1;
     }
 

@@ -391,6 +391,7 @@ struct worker_ctl_dial *
 worker_ctl_dial_create(const struct worker_access *access,
     char why[WORKER_CTL_DIAL_WHY_SIZE])
 {
+    const char              *wrong;
     struct worker_ctl_dial  *dial;
 
     dial = calloc(1, sizeof(*dial));
@@ -402,10 +403,10 @@ worker_ctl_dial_create(const struct worker_access *access,
     dial->access = access;
 
     if (access->password_file != NULL) {
-        dial->password = worker_redis_password(access->password_file);
+        dial->password = worker_redis_password(access->password_file, &wrong);
         if (dial->password == NULL) {
             snprintf(why, WORKER_CTL_DIAL_WHY_SIZE, "password file %.100s: %s",
-                     access->password_file, strerror(errno));
+                     access->password_file, wrong);
             worker_ctl_dial_free(dial);
             return NULL;
         }

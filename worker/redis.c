@@ -19,7 +19,9 @@
 #include "script.h"
 
 
-#define WORKER_REDIS_PASSWORD_MAX   512      /* bytes of a password file */
+#define WORKER_REDIS_PASSWORD_MAX   4096     /* bytes of a password */
+#define REDIS_PASSWORD_ROOM         (WORKER_REDIS_PASSWORD_MAX + 3)
+                                          /* a newline, and one too many */
 #define WORKER_REDIS_ROLE_MS        2000     /* a server that was made a replica
                                                 by hand keeps its clients */
 
@@ -347,47 +349,72 @@ worker_redis_free(struct worker_redis *redis)
 }
 
 
-char *
-worker_redis_password(const char *file)
+/*
+ * Drops one newline at the end.  NULL, or why what is left is no password:
+ * nginx takes the same file, and must not take another one.
+ */
+static const char *
+redis_password_mistake(char *text, size_t len)
 {
-    int      fd, saved;
+    if (len > 0 && text[len - 1] == '\n') {
+        len--;
+        len -= len > 0 && text[len - 1] == '\r';
+        text[len] = '\0';
+    }
+
+    if (len == 0) {
+        return "is empty";
+    }
+
+    if (len > WORKER_REDIS_PASSWORD_MAX) {
+        return "holds more than 4096 bytes";
+    }
+
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char) text[i] < 0x20 || text[i] == 0x7f) {
+            return "must be one line without control characters";
+        }
+    }
+
+    return text[0] == ' ' || text[len - 1] == ' '
+           ? "must not begin or end with a blank" : NULL;
+}
+
+
+char *
+worker_redis_password(const char *file, const char **why)
+{
+    int      fd;
     char    *text;
+    size_t   len = 0;
     ssize_t  n;
 
-    text = calloc(1, WORKER_REDIS_PASSWORD_MAX + 2);
+    text = calloc(1, REDIS_PASSWORD_ROOM + 1);
+    if (text == NULL) {
+        *why = "no memory";
+        return NULL;
+    }
+
     fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (text == NULL || fd == -1) {
-        goto err;
-    }
-
-    n = read(fd, text, WORKER_REDIS_PASSWORD_MAX + 1);
-    if (n < 0) {
-        goto err;
-    }
-
-    if (n > 0 && text[n - 1] == '\n') {
-        text[--n] = '\0';
-    }
-
-    if (n == 0 || n > WORKER_REDIS_PASSWORD_MAX
-        || strlen(text) != (size_t) n)
-    {
-        errno = EINVAL;
-        goto err;
-    }
-
-    close(fd);
-    return text;
-
-err:
-    saved = errno;
-    if (fd != -1) {
-        close(fd);
-    }
-    if (text != NULL) {
-        explicit_bzero(text, WORKER_REDIS_PASSWORD_MAX + 2);
+    if (fd == -1) {
+        *why = strerror(errno);
         free(text);
+        return NULL;
     }
-    errno = saved;
-    return NULL;
+
+    do {
+        n = read(fd, text + len, REDIS_PASSWORD_ROOM - len);
+        len += n > 0 ? (size_t) n : 0;
+    } while (n > 0 || (n < 0 && errno == EINTR));
+
+    *why = n < 0 ? strerror(errno) : redis_password_mistake(text, len);
+    close(fd);
+
+    if (*why != NULL) {
+        explicit_bzero(text, REDIS_PASSWORD_ROOM);
+        free(text);
+        return NULL;
+    }
+
+    return text;
 }

@@ -64,10 +64,11 @@ void worker_redis_fail(struct worker_redis *redis, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Reads the secret of a Redis user: the file's first 512 bytes at most, one
- * trailing newline dropped.  A string to be freed (and wiped) by the caller, or
- * NULL with errno set.
+ * Reads the secret of a Redis user: the file's one line of visible text,
+ * without its newline; nginx refuses the same files.  A string to be freed (and
+ * wiped) by the caller; or NULL with the reason, for behind the file's name, in
+ * `why`.
  */
-char *worker_redis_password(const char *file);
+char *worker_redis_password(const char *file, const char **why);
 
 #endif /* WORKER_REDIS_H */
