@@ -17,7 +17,7 @@ use lib "$Bin/lib", "$Bin/cp/lib";
 use CP::Clock;
 use OSCP::Ctl;
 use OSCP::Direct;
-use OSCP::Process qw(wait_for);
+use OSCP::Process qw(slow wait_for);
 
 my $direct = OSCP::Direct->start(workers => 0, connections => {
     vector => {}, other => { groups => { X => { scope => 'x',
@@ -162,6 +162,45 @@ subtest 'names that nothing has' => sub {
         like($err, qr/no connection "victor"|has no group "X"/, 'is said');
     }
     is($redis->command('XLEN', $direct->key('cmd')), $seen, 'nothing is sent');
+};
+
+# How long a command that has begun still takes, and what it says.
+sub timed {
+    my ($begun, $run) = (time, @_);
+    my (undef, undef, $err) = $ctl->end($run);
+
+    return (time - $begun, $err);
+}
+
+# It is stopped, not gone: connections are taken, and nothing is answered.
+subtest 'Redis does not answer' => sub {
+    my $pid = $redis->process->pid;
+    my @words = ('connect', 'vector', '--timeout', '1s');
+    for my $words (\@words, ['dead', 'list', '--timeout', '1s']) {
+        kill STOP => $pid;
+        my ($took, $err) = timed($ctl->begin(@$words));
+        kill CONT => $pid;
+        cmp_ok($took, '<', 4 * slow(), "$words->[0]: not waited for longer");
+        cmp_ok($took, '>=', 1, 'nor less');
+        like($err, qr/Redis at \S+: no answer/, 'is said');
+    }
+
+    $redis->command('CLIENT', 'PAUSE', 60000, 'WRITE');
+    my ($took, $err) = timed($ctl->begin(@words));
+    $redis->command('CLIENT', 'UNPAUSE');
+    cmp_ok($took, '<', 4 * slow(), 'nor while the order is sent');
+    like($err, qr/no answer; the order may have been taken all the same/,
+        'which may be on its way');
+    $seen = $redis->command('XLEN', $direct->key('cmd'));
+
+    my $run = $ctl->begin('connect', 'vector', '--timeout', '3s');
+    answer();
+    kill STOP => $pid;
+    ($took, $err) = timed($run);
+    kill CONT => $pid;
+    cmp_ok($took, '<', 6 * slow(), 'nor once the order was sent');
+    like($err, qr/the order \S+ was sent; what became of it is not known/,
+        'which is said');
 };
 
 subtest 'Redis goes' => sub {

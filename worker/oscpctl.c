@@ -47,6 +47,12 @@ oscpctl_run(const struct worker_ctl_options *options)
                                .prefix = options->access.prefix };
 
     ctl.store = worker_ctl_store_open(&options->access);
+
+    if (ctl.store != NULL && options->command->takes & WORKER_CTL_TAKES_SEND) {
+        worker_ctl_store_end(ctl.store,
+                             worker_clock_boot() + options->timeout_ms);
+    }
+
     if (ctl.store != NULL) {
         ctl.catalog = worker_ctl_catalog_read(ctl.store, ctl.prefix);
     }

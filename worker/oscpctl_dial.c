@@ -7,16 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "locate.h"
 #include "oscpctl_dial.h"
 #include "redis.h"
 #include "tls.h"
 
 
-#define DIAL_CONNECT_S   5        /* for a connection */
-#define DIAL_ASK_S       2        /* for one who is asked for the server, who is
+#define DIAL_CONNECT_MS  5000     /* for a connection */
+#define DIAL_ASK_MS      2000     /* for one who is asked for the server, who is
                                      one of several */
-#define DIAL_ANSWER_S    20       /* for an answer, blocking aside */
+#define DIAL_ANSWER_MS   20000    /* for an answer, blocking aside */
+#define DIAL_GRACE_MS    1000     /* for what is under way when time is up: a
+                                     command that blocks until then, and what
+                                     is asked about it afterwards */
 
 
 /* One connection. */
@@ -36,6 +40,7 @@ struct worker_ctl_dial {
                                                where; NULL: not asked */
     oscp_host_t                  asked;     /* by whom */
     unsigned                     first;     /* whom to ask first */
+    int64_t                      end_ms;    /* since boot; 0: none */
     char                        *why;       /* of the call under way */
     unsigned                     final:1;   /* and time will not change it */
 };
@@ -48,6 +53,26 @@ dial_wrong(struct worker_ctl_dial *dial, const char *text)
     dial->final = 0;
 
     return -1;
+}
+
+
+/* How long to wait where `most` would be fitting, had the user no limit. */
+static struct timeval
+dial_patience(const struct worker_ctl_dial *dial, int64_t most)
+{
+    int64_t         left;
+    struct timeval  tv;
+
+    if (dial->end_ms != 0) {
+        left = dial->end_ms - worker_clock_boot();
+        left = (left > 0 ? left : 0) + DIAL_GRACE_MS;
+        most = left < most ? left : most;
+    }
+
+    tv.tv_sec = (time_t) (most / 1000);
+    tv.tv_usec = (suseconds_t) (most % 1000 * 1000);
+
+    return tv;
 }
 
 
@@ -150,20 +175,18 @@ dial_secure(struct worker_ctl_dial *dial, struct dial_line *line)
 
 
 /*
- * A connection to `host`, NULL: the socket, that waits up to `answer` seconds
- * for an answer.  NULL on failure.
+ * A connection to `host`, NULL: the socket, that waits up to `answer` ms for an
+ * answer.  NULL on failure.
  */
 static struct dial_line *
-dial_open(struct worker_ctl_dial *dial, const oscp_host_t *host, int answer)
+dial_open(struct worker_ctl_dial *dial, const oscp_host_t *host, int64_t answer)
 {
-    struct timeval         patience = { .tv_sec = DIAL_CONNECT_S };
-    struct timeval         later = { .tv_sec = answer };
+    struct timeval         patience;
     struct dial_line      *line;
     const oscp_address_t  *a = &dial->access->address;
 
-    if (answer < DIAL_CONNECT_S) {
-        patience = later;
-    }
+    patience = dial_patience(dial, answer < DIAL_CONNECT_MS ? answer
+                                                            : DIAL_CONNECT_MS);
 
     line = calloc(1, sizeof(*line));
     if (line == NULL) {
@@ -195,7 +218,9 @@ dial_open(struct worker_ctl_dial *dial, const oscp_host_t *host, int answer)
         goto err;
     }
 
-    if (redisSetTimeout(line->redis, later) == REDIS_OK) {
+    patience = dial_patience(dial, answer);
+
+    if (redisSetTimeout(line->redis, patience) == REDIS_OK) {
         return line;
     }
 
@@ -216,7 +241,7 @@ dial_ask(struct worker_ctl_dial *dial, const oscp_host_t *host)
     const char        *argv[WORKER_LOCATE_WORDS];
     struct dial_line  *line;
 
-    line = dial_open(dial, host, DIAL_ASK_S);
+    line = dial_open(dial, host, DIAL_ASK_MS);
     if (line == NULL) {
         return NULL;
     }
@@ -340,11 +365,18 @@ worker_ctl_dial_key(struct worker_ctl_dial *dial, const char *key,
 
     line = dial_find(dial, a->kind == OSCP_ADDRESS_UNIX ? NULL : &host);
     if (line != NULL) {
-        return line->redis;
+        if (redisSetTimeout(line->redis, dial_patience(dial, DIAL_ANSWER_MS))
+            == REDIS_OK)
+        {
+            return line->redis;
+        }
+
+        dial_wrong(dial, line->redis->errstr);
+        return NULL;
     }
 
     line = dial_open(dial, a->kind == OSCP_ADDRESS_UNIX ? NULL : &host,
-                     DIAL_ANSWER_S);
+                     DIAL_ANSWER_MS);
     if (line == NULL) {
         return NULL;
     }
@@ -367,6 +399,13 @@ int
 worker_ctl_dial_final(const struct worker_ctl_dial *dial)
 {
     return dial->final;
+}
+
+
+void
+worker_ctl_dial_end(struct worker_ctl_dial *dial, int64_t end_ms)
+{
+    dial->end_ms = end_ms;
 }
 
 

@@ -28,6 +28,12 @@ void worker_ctl_dial_free(struct worker_ctl_dial *dial);
 redisContext *worker_ctl_dial_key(struct worker_ctl_dial *dial,
     const char *key, char why[WORKER_CTL_DIAL_WHY_SIZE]);
 
+/*
+ * From now on nothing is waited for much longer than until `end_ms`, by the
+ * boot's clock (clock.h): about a second longer, for what is under way then.
+ */
+void worker_ctl_dial_end(struct worker_ctl_dial *dial, int64_t end_ms);
+
 /* 1 when what worker_ctl_dial_key() failed of last will not mend itself. */
 int worker_ctl_dial_final(const struct worker_ctl_dial *dial);
 

@@ -175,11 +175,12 @@ order_look(const redisReply *streams, struct order_outcome *result,
 
 static int
 order_wait(struct worker_ctl *ctl, const char *events,
-    char last[WORKER_CTL_STREAM_ID_SIZE], struct order_outcome *result)
+    char last[WORKER_CTL_STREAM_ID_SIZE], int64_t end,
+    struct order_outcome *result)
 {
     int          found = 0;
     char         keys[1][OSCP_KEY_SIZE], ids[1][WORKER_CTL_STREAM_ID_SIZE];
-    int64_t      left, end = worker_clock_boot() + ctl->options->timeout_ms;
+    int64_t      left;
     redisReply  *reply;
 
     snprintf(keys[0], sizeof(keys[0]), "%s", events);
@@ -281,7 +282,12 @@ worker_ctl_order_carry(struct worker_ctl *ctl,
 {
     char                  events[OSCP_KEY_SIZE];
     char                  last[WORKER_CTL_STREAM_ID_SIZE];
+    int64_t               end;
     struct order_outcome  result = { .outcome = "" };
+
+    /* of several orders each has all the time */
+    end = worker_clock_boot() + ctl->options->timeout_ms;
+    worker_ctl_store_end(ctl->store, end);
 
     oscp_key(events, sizeof(events), ctl->prefix, order->shard, "events",
              NULL);
@@ -292,7 +298,7 @@ worker_ctl_order_carry(struct worker_ctl *ctl,
         return WORKER_CTL_EXIT_FAILED;
     }
 
-    if (order_wait(ctl, events, last, &result) == -1) {
+    if (order_wait(ctl, events, last, end, &result) == -1) {
         worker_ctl_out_error("the order %s was sent; what became of it is not "
                              "known: look with oscpctl events", result.id);
         return WORKER_CTL_EXIT_FAILED;

@@ -27,6 +27,7 @@ struct worker_ctl_store {
     struct worker_ctl_dial      *dial;
     redisContext                *redis;     /* of the question under way */
     char                         why[WORKER_CTL_DIAL_WHY_SIZE];
+    int64_t                      end_ms;    /* since boot; 0: none */
     unsigned                     again:1;   /* what failed may be tried again */
 };
 
@@ -61,14 +62,19 @@ store_failed(struct worker_ctl_store *store, const char *why, int again)
 static redisReply *
 store_reply(struct worker_ctl_store *store, int harmless)
 {
+    char         text[WORKER_CTL_DIAL_WHY_SIZE];
     void        *data = NULL;
     redisReply  *reply;
+    const char  *why;
 
     errno = 0;
 
     if (redisGetReply(store->redis, &data) != REDIS_OK || data == NULL) {
-        store_failed(store, errno == EAGAIN ? "no answer"
-                                            : store->redis->errstr, harmless);
+        why = errno == EAGAIN ? "no answer" : store->redis->errstr;
+        snprintf(text, sizeof(text), "%.100s%s", why, harmless ? ""
+                 : "; the order may have been taken all the same: look with "
+                   "oscpctl events");
+        store_failed(store, text, harmless);
         return NULL;
     }
 
@@ -130,6 +136,10 @@ store_answer(struct worker_ctl_store *store, store_ask *ask,
     int64_t          end = worker_clock_boot() + STORE_AGAIN_MS;
     redisReply      *reply;
     struct timespec  pause = { .tv_nsec = STORE_PAUSE_MS * 1000000L };
+
+    if (store->end_ms != 0 && store->end_ms < end) {
+        end = store->end_ms;
+    }
 
     for ( ;; ) {
         reply = ask(store, q);
@@ -218,6 +228,14 @@ worker_ctl_store_open(const struct worker_access *access)
     }
 
     return store;
+}
+
+
+void
+worker_ctl_store_end(struct worker_ctl_store *store, int64_t end_ms)
+{
+    store->end_ms = end_ms;
+    worker_ctl_dial_end(store->dial, end_ms);
 }
 
 

@@ -22,6 +22,12 @@ struct worker_ctl_store *worker_ctl_store_open(
 void worker_ctl_store_close(struct worker_ctl_store *store);
 
 /*
+ * From now on nothing is waited for much longer than until `end_ms`, by the
+ * boot's clock (clock.h), connections and failovers included.
+ */
+void worker_ctl_store_end(struct worker_ctl_store *store, int64_t end_ms);
+
+/*
  * One command; its key is its first argument (XREAD: behind STREAMS), and all
  * its keys are of one shard.  The reply is to be freed with freeReplyObject();
  * NULL on failure and on an error reply (told).
