@@ -17,7 +17,7 @@ use OSCP::Process qw(wait_for);
 
 my $door = OSCP::Door->new;
 my $redis = $door->redis;
-my $port = OSCP::Nginx::_free_port();
+my $port = OSCP::Redis::free_port();
 
 $redis->command('CONFIG', 'SET', 'bind', '127.0.0.1 -::1');
 $redis->command('CONFIG', 'SET', 'port', $port);

@@ -17,10 +17,10 @@ use OSCP::Process qw(wait_for);
 
 use constant BODY_MAX => 8 * 1024 * 1024;
 
-my $http2 = OSCP::Nginx::_free_port();
+my $http2 = OSCP::Redis::free_port();
 my $door = OSCP::Door->start(server => 'client_max_body_size 16m;'
     . ' location /oscp/fp/2.0/ { oscp_endpoint vector; }',
-    main => "server { listen 127.0.0.1:$http2 http2;"
+    main => "oscp_redis_timeout 10s; server { listen 127.0.0.1:$http2 http2;"
     . ' client_max_body_size 16m;'
     . ' location /oscp/fp/2.0/ { oscp_endpoint vector; } }');
 my $redis = $door->redis;

@@ -74,7 +74,9 @@ subtest 'Redis is away at start' => sub {
 
 subtest 'Redis stops' => sub {
     $redis->stop;
-    cmp_ok(refused('stopped'), '<', 0.5 * slow(), 'refused at once');
+    # This test itself may be held up once, or twice.
+    my ($least) = sort { $a <=> $b } map { refused('stopped') } 1 .. 3;
+    cmp_ok($least, '<', 0.4, 'refused at once');
     rows('stopped');
     $redis->start;
     recovers('started');
@@ -123,7 +125,7 @@ subtest 'a script that runs too long' => sub {
     if ($pid == 0) {
         eval { $client->command('EVAL', 'local t = redis.call("TIME")'
             . ' repeat local n = redis.call("TIME")'
-            . ' until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 1000000', 0) };
+            . ' until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 4000000', 0) };
         POSIX::_exit(0);
     }
     ok(wait_for(sub { $door->post('heartbeat', '{}')->{status} == 503 }, 15),

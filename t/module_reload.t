@@ -15,7 +15,7 @@ use lib "$Bin/lib";
 use OSCP::Door;
 use OSCP::Process qw(slow wait_for);
 
-my $door = OSCP::Door->start(workers => 2, main => 'oscp_redis_timeout 5s;');
+my $door = OSCP::Door->start(workers => 2, main => 'oscp_redis_timeout 15s;');
 my $redis = $door->redis;
 
 # Sends requests of which Redis has not answered one yet.

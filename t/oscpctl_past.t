@@ -44,23 +44,26 @@ sub state_is {
     return ok($direct->wait_hash('conn:vector', { state => $state }), $state);
 }
 
+# Online, with a promise of so many seconds.
 sub go_online {
+    my ($seconds) = @_;
+
     $direct->store('handshake', 'vector', { required_behaviour => {
         heartbeat_interval => 60,
         measurement_configuration => ['INTERMITTENT'] } });
     state_is('online');
     $direct->store('heartbeat', 'vector', { offline_mode_at =>
-        at(time + $lives) });
+        at(time + $seconds) });
     return;
 }
 
 publish(DEPOT01 => {});
-go_online();
+go_online($lives);
 my @steps = map { my $i = $_; [map { [$_ * 0.3 - 0.5, $_ * 0.3 - 0.2,
     100000 + 1000 * $_ + $i / 3] } 0 .. 8] } 1, 2;
 $direct->forecast('vector', 'DEPOT01', blocks => $steps[0]);
 $direct->forecast('vector', 'DEPOT01', type => 'FALLBACK_CONSUMPTION',
-    blocks => [[-1, 2 * $lives, 80500.1234]]);
+    blocks => [[-1, 600, 80500.1234]]);
 $direct->forecast('vector', 'DEPOT01', type => 'GENERATION',
     blocks => [[0.2, 1.1, 7000]]);
 $direct->forecast('vector', 'DEPOT01', type => 'OPTIMUM',
@@ -77,9 +80,11 @@ ok($direct->wait_hash('group:vector:DEPOT01', { mode => 'fallback' }),
     'fallback');
 my $fallback = time;
 sleep 0.02;
-go_online();
-$direct->forecast('vector', 'DEPOT01', blocks => [[-1, 0.5, 44000]],
-    req => 'short-1');
+# It ends when its worker is dead.
+go_online(600);
+my $ends = time + 2 + $lives;
+$direct->forecast('vector', 'DEPOT01', now => $ends,
+    blocks => [[-60, 0, 44000]], req => 'short-1');
 ok($direct->wait_hash('circuit:incomer-9', { available_capacity_w => 44000 }),
     'a forecast');
 my $short = time;
@@ -89,8 +94,8 @@ ok($direct->wait_hash('group:vector:DEPOT01', { reason => 'forecast_gap' }),
 $direct->worker->kill;
 $direct->forecast('vector', 'DEPOT01', blocks => [[-1, 600, 66000]],
     req => 'dead-1');
-sleep 1;
-my $dead = time - 0.5;
+wait_for(sub { time > $ends + 0.5 }, 30);
+my $dead = $ends + 0.2;
 $direct->worker->restart;
 ok($direct->wait_hash('circuit:incomer-9', { available_capacity_w => 66000 }),
     'after its death');
@@ -164,13 +169,14 @@ subtest 'what an operator asks later' => sub {
     is($status, 1, 'no group had the scope then');
     like($err, qr/nothing was known of scope depot-1 at/, 'is said');
     ($status, $out, $err) = $ctl->run('explain', 'depot-1', '--at',
-        '2020-01-01T00:00:00Z');
+        '2020-01-02T00:00:00Z');
     is($status, 1, 'before the audit');
     like($err, qr/the audit does not reach back to 2020-.*: it begins at/,
         'is said');
     $json = $ctl->json('explain', 'depot-1', '--at', at(int $short));
-    my $clock = do { local $ENV{TZ} = 'UTC'; POSIX::strftime('%F %T',
-        gmtime int $short) };
+    my $clock = do { local $ENV{TZ} = OSCP::Ctl::ZONE; POSIX::tzset();
+        POSIX::strftime('%F %T', localtime int $short) };
+    POSIX::tzset();
     is($ctl->json('explain', 'depot-1', '--at', $clock)->{at}, $json->{at},
         'local time is read');
 };

@@ -134,7 +134,8 @@ subtest 'power above the limit' => sub {
     $cp->command('mark');
     my $req = $stack->envelope->{req};
     my $wh = 0;
-    for my $at (-4, -2, 0) {
+    my $now = time - $start;
+    for my $at ($now - 4, $now - 2, $now) {
         $stack->redis->command('XADD', $stack->key('meter'), '*', conn =>
             'vector', group => 'DEPOT01', asset => 'DEPOT01', at => at($at),
             power_w => 75000, energy_import_wh => $wh += 40);

@@ -16,6 +16,10 @@ use OSCP::Stack;
 
 use constant MESSAGES => 1000;
 
+# They come in parts, one after the other: the worker is killed in the middle of
+# one, and the next one finds none.
+my @parts = ([a => 400], [b => 300], [c => MESSAGES - 700]);
+
 my $stack = OSCP::Stack->start(heartbeat => '30s');
 my $cp = $stack->cp;
 my $redis = $stack->redis;
@@ -31,22 +35,37 @@ sub applied {
     return scalar $stack->events('forecast');
 }
 
-ok($stack->go_online(60), 'online');
-my $before = length_of('events');
-$cp->command('forecast group=DEPOT01 w={n} id=m-{n} length=1h start=-1m'
-    . ' count=' . MESSAGES . ' parallel=1 nowait');
+sub begin {
+    my ($name, $count) = @_;
 
-for my $part (0.25, 0.6) {
-    ok(wait_for(sub { length_of('events') > $before + 2 * $part * MESSAGES
-        || applied() > $part * MESSAGES }, 30), "a share of $part is through");
+    $cp->command("forecast group=DEPOT01 w={n} id=$name-{n} length=1h start=-1m"
+        . " count=$count parallel=1 nowait");
+    return;
+}
+
+sub all_sent {
+    my ($count) = @_;
+
+    return ok(wait_for(sub { ($cp->state->{counts}{out}
+        {update_group_capacity_forecast} // 0) >= $count }, 60),
+        "$count are sent");
+}
+
+ok($stack->go_online(60), 'online');
+begin(@{$parts[0]});
+my $sent = 0;
+for my $i (0, 1) {
+    ok(wait_for(sub { applied() > $sent + 0.25 * $parts[$i][1] }, 30),
+        'a share is through');
     $stack->worker->kill('KILL');
-    my $left = wait_for(sub { length_of('in') > 10 }, 10);
-    ok($left, 'messages wait for a worker');
+    all_sent($sent += $parts[$i][1]);
+    begin(@{$parts[$i + 1]});
+    ok(wait_for(sub { length_of('in') > 10 }, 10),
+        'messages wait for a worker');
     $stack->worker->restart;
 }
 
-ok(wait_for(sub { ($cp->state->{counts}{out}{update_group_capacity_forecast}
-    // 0) >= MESSAGES }, 60), 'all are sent');
+all_sent(MESSAGES);
 ok(wait_for(sub { length_of('in') == 0 }, 30), 'all are settled');
 my @sent = $cp->records(dir => 'out',
     message => 'update_group_capacity_forecast');
@@ -58,14 +77,17 @@ my %times;
 $times{$_}++ for @order;
 is(scalar(keys %times), MESSAGES, 'none is lost');
 is_deeply([grep { $times{$_} > 1 } keys %times], [], 'none is applied twice');
-is_deeply(\@order, [map { "m-$_" } 1 .. MESSAGES], 'the order held');
-is($stack->circuit->{available_capacity_w}, MESSAGES, 'the last one holds');
-is($stack->hash('forecast:vector:DEPOT01:CONSUMPTION')->{req},
-    'm-' . MESSAGES, 'and is named');
+my @all = map { my ($name, $count) = @$_; map { "$name-$_" } 1 .. $count }
+    @parts;
+is_deeply(\@order, \@all, 'the order held');
+is($stack->circuit->{available_capacity_w}, $parts[-1][1],
+    'the last one holds');
+is($stack->hash('forecast:vector:DEPOT01:CONSUMPTION')->{req}, $all[-1],
+    'and is named');
 my $pending = $redis->command('XPENDING', $stack->key('in'), 'oscp-worker');
 is($pending->[0], 0, 'nothing is pending');
 
-my $again = $cp->command('forecast group=DEPOT01 w=5 id=m-{n} length=1h'
+my $again = $cp->command('forecast group=DEPOT01 w=5 id=a-{n} length=1h'
     . ' start=-1m count=50');
 is_deeply($again->{statuses}, { 204 => 50 }, 'retries are answered 204');
 ok($cp->command('forecast group=DEPOT01 w=4242 length=1h start=-1m'

@@ -54,7 +54,7 @@ is(post('handshake', '{"required_behaviour":{"heartbeat_interval":30,'
 ok(wait_for(sub { field('conn:vector', 'state') eq 'online' }, 10), 'online');
 
 my ($start, $middle, $end) = map { utc(real_ms() + $_ * 1000) }
-    -60, 3 * slow(), 3600;
+    -60, 3 + 3 * slow(), 3600;
 my $forecast = <<"JSON";
 {
   "group_id": "DEPOT01",

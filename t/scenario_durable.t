@@ -30,7 +30,7 @@ my ($door, $redis, $worker);
 sub begin {
     my ($appendfsync) = @_;
 
-    $door = OSCP::Door->start(main => 'oscp_redis_timeout 500ms;',
+    $door = OSCP::Door->start(main => 'oscp_redis_timeout 10s;',
         store => sub { OSCP::Redis->new(dir => $_[0],
             appendfsync => $appendfsync)->start });
     $redis = $door->redis;

@@ -20,6 +20,8 @@ use OSCP::Stack;
 my $stack = OSCP::Stack->start(heartbeat => '2s');
 my $cp = $stack->cp;
 
+$cp->command('heartbeats on ahead=1h');
+
 subtest 'the circuit before anything came' => sub {
     my $circuit = $stack->wait_circuit('incomer-1',
         { available_capacity_w => 400000, control => 'local' });
@@ -52,8 +54,10 @@ subtest 'handshake' => sub {
 };
 
 subtest 'heartbeats both ways' => sub {
-    my $beat = $cp->command('mark', 'expect heartbeat count=2 within=20s');
-    my $ahead = time_ms($beat->{json}{offline_mode_at}) - time_ms($beat->{at});
+    $cp->command('mark', 'expect heartbeat count=2 within=20s');
+    # What is held up on its way seems to promise less.
+    my ($ahead) = sort { $b <=> $a } map { time_ms($_->{json}{offline_mode_at})
+        - time_ms($_->{at}) } $cp->records(dir => 'in', message => 'heartbeat');
     cmp_ok($ahead, '>', 1000, 'ours promise more than one interval');
     cmp_ok($ahead, '<=', 3100, 'and not more than three');
     my $conn = $stack->connection;
@@ -67,7 +71,7 @@ subtest 'heartbeats both ways' => sub {
 # Three blocks of some seconds; what the site reads is sampled all the time.
 my %seen;
 subtest 'a forecast, block by block' => sub {
-    my $length = 3 * slow();
+    my $length = 3 + 3 * slow();
     my @ends = map { '+' . $_ * $length . 's' } 1 .. 3;
     $cp->command('forecast group=DEPOT01 id=f-1 expect=204'
         . " block=-5s/$ends[0]/120/KW/ALL block=$ends[0]/$ends[1]/80/KW/ALL"
@@ -91,9 +95,8 @@ subtest 'a forecast, block by block' => sub {
     is("$group->{mode} $group->{colour}", 'normal green', 'group');
 
     my $sample = sub {
-        my $before = real_ms();
         my $circuit = $stack->circuit;
-        push @{$seen{$circuit->{available_capacity_w}}}, [$before, real_ms()];
+        push @{$seen{$circuit->{available_capacity_w}}}, real_ms();
         return $circuit->{available_capacity_w} == 400000;
     };
     ok(wait_for($sample, 4 * $length), 'the last block\'s value: the rated')
@@ -101,10 +104,14 @@ subtest 'a forecast, block by block' => sub {
     is(join(' ', sort { $a <=> $b } keys %seen), '80000 120000 400000',
         'nothing else was ever read');
     my %start = (80000 => 1, 400000 => 2);
+    # When each was written, by Redis' clock: this test may have been held up.
+    my %written = map { my ($ms) = $_->{id} =~ /^(\d+)/;
+        (($_->{data}{available_capacity_w} // '') => $ms) }
+        $stack->events('envelope');
     for my $value (sort keys %start) {
         my $start = time_ms($blocks[$start{$value}]{start_time});
-        cmp_ok($seen{$value}[0][1], '>=', $start, "$value not before its time");
-        cmp_ok($seen{$value}[0][0], '<', $start + 1000 * slow(),
+        cmp_ok($seen{$value}[0], '>=', $start, "$value not before its time");
+        cmp_ok($written{$value} // 0, '<', $start + 1000 * slow(),
             "$value soon after its time");
     }
     my $forecast = $stack->hash('forecast:vector:DEPOT01:CONSUMPTION');
@@ -128,7 +135,8 @@ subtest 'the audit tells it' => sub {
     my @values = map { $_->{data}{available_capacity_w} // () }
         $stack->events('envelope');
     like("@values", qr/120000 80000 400000 77500$/, 'each decision in order');
-    is($stack->redis->command('XLEN', $stack->key('in')), 0,
+    # Heartbeats go on.
+    ok(wait_for(sub { $stack->redis->command('XLEN', $stack->key('in')) == 0 }),
         'nothing is left unsettled');
 };
 

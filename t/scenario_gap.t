@@ -19,7 +19,7 @@ use OSCP::Stack;
 
 my $stack = OSCP::Stack->start(heartbeat => '30s');
 my $cp = $stack->cp;
-my $length = 3 * slow();
+my $length = 3 + 3 * slow();
 
 ok($stack->go_online(60), 'online');
 
@@ -76,7 +76,7 @@ subtest 'each from its moment on' => sub {
 };
 
 subtest 'an operator whose clock is wrong' => sub {
-    $cp->command('clock -1h');
+    $cp->command('heartbeats off', 'clock -1h');
     is($cp->command('heartbeat ahead=90s')->{status}, 400,
         'slow: a promise in the past is refused');
     $cp->command('forecast group=DEPOT01 kw=90 length=30m start=now'

@@ -17,7 +17,7 @@ use lib "$Bin/lib", "$Bin/cp/lib";
 use OSCP::Process qw(slow wait_for);
 use OSCP::Stack;
 
-my $timeout = 2 * slow();
+my $timeout = 4 + 2 * slow();
 my $stack = OSCP::Stack->start(heartbeat => '30s', initiate => 'off',
     settings => "handshake_timeout ${timeout}s;");
 my $cp = $stack->cp;
@@ -46,8 +46,9 @@ sub story {
 }
 
 sub now_ms {
-    return $stack->redis->command('TIME')->[0] * 1000
-        + int $stack->redis->command('TIME')->[1] / 1000;
+    my ($seconds, $us) = @{$stack->redis->command('TIME')};
+
+    return $seconds * 1000 + int $us / 1000;
 }
 
 sub offline_with {

@@ -31,6 +31,7 @@ my $stack = OSCP::Stack->start(cp => { listen => \@listen },
     settings => 'peer_tls ca=' . $pki->ca('ours') . '; handshake_timeout 3s;');
 my $cp = $stack->cp;
 my ($plain, $good, $elsewhere, $stranger) = map { $cp->url($_) } 0 .. 3;
+$cp->command('heartbeats on ahead=1h');
 
 # Lets the connection point to another URL.
 sub point_to {

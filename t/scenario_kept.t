@@ -78,17 +78,19 @@ subtest 'a circuit that passes to another group' => sub {
     forecast('DEPOT01', 10, "id=lot-{n} count=${\STORED} parallel=16");
     ok(published(['group DEPOT01 scope=depot-2 circuit=incomer-2 rated=300kW'
         . ' safe_default=50kW']), 'DEPOT02 is gone, DEPOT01 has its circuit');
-    $stack->worker->restart;
 
     my %seen;
-    ok(wait_for(sub {
+    my $look = sub {
         my $circuit = $stack->circuit('incomer-2');
         my $envelope = $stack->envelope('depot-2');
         $seen{"$circuit->{control} $circuit->{available_capacity_w} "
             . ($circuit->{valid_until} ? 'valid' : 'free')}++;
         $seen{'no envelope'}++ unless %$envelope;
         $circuit->{available_capacity_w} == 10000;
-    }, 30), 'it obeys its new group');
+    };
+    $look->();
+    $stack->worker->restart;
+    ok(wait_for($look, 30), 'it obeys its new group');
     is_deeply([sort keys %seen], ['oscp 10000 valid', 'oscp 20000 valid'],
         'and stood under one group\'s limit or the other\'s all the time');
     ok($stack->wait_circuit('incomer-1', { control => 'local' }),

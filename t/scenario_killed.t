@@ -31,8 +31,6 @@ srand $seed;
 note("seed $seed");
 ok($stack->go_online(30), 'online');
 
-my $end = time + SECONDS + 2;
-
 # Gaps at a quarter of a second, for one group with cover in some of them.
 my $blocks = join ' ', map { sprintf 'block=+%dms/+%dms/%d/KW/ALL',
     $_ * 500, $_ * 500 + 250, 100 + $_ } 0 .. 2 * SECONDS + 2;
@@ -41,6 +39,7 @@ $cp->command("forecast group=$_ $blocks block=+1h/+2h/1/KW/ALL expect=204")
 $cp->command('forecast group=DEPOT01 type=FALLBACK_CONSUMPTION'
     . ' block=-1m/+2s/30/KW/ALL expect=204');
 
+my $end = time + SECONDS + 2;
 my $until = time + SECONDS;
 while (time < $until) {
     sleep 0.02 + rand 0.15 * slow();

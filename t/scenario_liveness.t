@@ -25,10 +25,10 @@ my $stack = OSCP::Stack->start(heartbeat => '1s', groups => [
     'group DEPOT03 scope=depot-3 circuit=incomer-3 rated=250kW',
 ]);
 my $cp = $stack->cp;
-my $ahead = 2 * slow();
+my $ahead = 4 + 2 * slow();
 
 $cp->command("heartbeats on every=500ms ahead=${ahead}s");
-ok($stack->go_online(1), 'online');
+ok($stack->go_online(30), 'online');
 $cp->command(map { "forecast group=$_ kw=120 length=1h start=-1m expect=204" }
     qw(DEPOT01 DEPOT02 DEPOT03));
 $cp->command('forecast group=DEPOT01 type=FALLBACK_CONSUMPTION kw=30 length=1h'
@@ -40,24 +40,30 @@ ok(wait_for(sub { $stack->hash('forecast:vector:DEPOT01:FALLBACK_CONSUMPTION')
 
 subtest 'heartbeats stop' => sub {
     $cp->command('heartbeats off');
-    my ($last) = $cp->records(dir => 'out', message => 'heartbeat',
-        limit => 1);
-    my $promise = JSON::PP::decode_json($last->{body})->{offline_mode_at};
-    ok($stack->wait_hash('conn:vector', { offline_mode_at => $promise }),
-        'the last promise is noted');
+    # One may still be on its way.
+    my $promise;
+    ok(wait_for(sub {
+        my ($last) = $cp->records(dir => 'out', message => 'heartbeat',
+            limit => 1);
+        $promise = JSON::PP::decode_json($last->{body})->{offline_mode_at};
+        $stack->connection->{offline_mode_at} eq $promise;
+    }), 'the last promise is noted');
     my (@early, $offline);
     ok(wait_for(sub {
         my $value = $stack->circuit->{available_capacity_w};
         my $now = real_ms();
         push @early, $value if $now < time_ms($promise) && $value != 120000;
         return $offline = $stack->connection->{state} eq 'offline' ? $now : 0;
-    }, 10), 'offline');
+    }, 20), 'offline');
     is("@early", '', 'nothing changed before the promised time');
     cmp_ok($offline, '>=', time_ms($promise), 'not offline before it');
-    cmp_ok($offline, '<', time_ms($promise) + 1500 * slow(), 'but soon after');
     my ($event) = grep { $_->{data}{to} eq 'offline'
         && $_->{data}{from} eq 'online' } $stack->events('state');
     ok($event, 'an event tells it');
+    # By Redis' clock: this test may have been held up when it looked.
+    my ($stored) = ($event->{id} // '') =~ /^(\d+)/;
+    cmp_ok($stored // 0, '<', time_ms($promise) + 1500 * slow(),
+        'but soon after');
 };
 
 subtest 'what each site reads' => sub {
@@ -90,7 +96,7 @@ subtest 'a late heartbeat alone' => sub {
 
 subtest 'recovery by handshake' => sub {
     $cp->command('heartbeats on');
-    ok($stack->go_online(1), 'online again');
+    ok($stack->go_online(30), 'online again');
     ok($stack->wait_circuit("incomer-$_", { available_capacity_w => 120000,
         control => 'oscp' }), "incomer-$_ follows its forecast again")
         for 1 .. 3;

@@ -26,7 +26,7 @@ use OSCP::Stack;
 
 use constant {
     LENGTH => 1000,                              # of a window, ms
-    GRACE  => 2000 * slow(),
+    GRACE  => 4000 + 2000 * slow(),
     TAIL   => 1800,                              # samples behind the last one
     LATEST => 1500 * slow(),                     # after that it is not sent
 };
@@ -214,8 +214,8 @@ while (@plan) {
 }
 # It has been away for long: what it missed comes in order, and takes a while;
 # heartbeats do not wait for it.
-operator_comes('misbehave delay=update_asset_measurements:'
-    . ($full ? 10 : 25) . 'ms');
+operator_comes("heartbeats on ahead=1h\nmisbehave"
+    . ' delay=update_asset_measurements:' . ($full ? 10 : 25) . 'ms');
 my $back = time;
 note(sprintf '%d kills of the worker, %d of the operator, away %.0f %% of the '
     . 'time', $kills, $aways, $away_ms / (time * 1000 - $begin) * 100);
@@ -234,7 +234,9 @@ my @beats = map { time_ms($_->{at}) } $cp->records(dir => 'in',
     message => 'heartbeat');
 my @gaps = map { $beats[$_] - $beats[$_ - 1] } 1 .. $#beats;
 cmp_ok(scalar @beats, '>=', int($backlog) - 1, @beats . ' heartbeats meanwhile');
-is_deeply([grep { $_ > 1000 + 1000 * slow() } @gaps], [], 'each in time')
+# The machine may hesitate once, a backlog is in the way all the time.
+my ($longest, @others) = sort { $b <=> $a } @gaps;
+is_deeply([grep { $_ > 1000 + 1000 * slow() } @others], [], 'each in time')
     or diag("@gaps");
 is_deeply([grep { $_->{note} eq 'fp late' } $cp->records(dir => 'note')], [],
     'none was missed');

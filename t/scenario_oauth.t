@@ -87,7 +87,8 @@ subtest 'a wrong secret' => sub {
     $stack->file('secret', 'wr0ng-secret');
     ok(tokens_from(endpoint($cp)), 'the worker follows');
     issue($cp, '3s');
-    $cp->command('require interval=1', 'handshake interval=1 expect=204');
+    $cp->command('heartbeats on ahead=1h', 'require interval=1',
+        'handshake interval=1 expect=204');
     ok(wait_for(sub { $stack->connection->{last_error} }), 'is an error');
     is($stack->connection->{last_error},
         'handshake_acknowledge: token endpoint: HTTP 401 invalid_client',

@@ -44,7 +44,7 @@ for my $name (sort keys %bad) {
         "present header.who=$name", 'profile generic');
 }
 $cp->command('heartbeats on ahead=1h');
-ok($stack->go_online(1), 'the well one is online');
+ok($stack->go_online(2), 'the well one is online');
 $bad{$_}->command('handshake interval=1 expect=204', 'expect online')
     for sort keys %bad;
 ok($stack->wait_hash("conn:$_", { state => 'online' }), "$_ is online")
@@ -52,16 +52,18 @@ ok($stack->wait_hash("conn:$_", { state => 'online' }), "$_ is online")
 
 $bad{hanging}->command('misbehave hang=*');
 $bad{cutting}->command('misbehave drop=*', 'heartbeats off');
-my $seconds = 6 * slow();
+my $seconds = 8 + 4 * slow();
 $cp->command('mark');
 # As long as several heartbeats of each take.
 $cp->command("wait ${seconds}s");
 my @beats = map { time_ms($_->{at}) } $cp->records(dir => 'in',
     message => 'heartbeat', limit => int($seconds));
 cmp_ok(scalar @beats, '>=', 4, 'heartbeats for the well one');
-my ($longest) = sort { $b <=> $a }
+# The machine may hesitate once, a peer that is slow is in the way each time.
+my ($longest, @others) = sort { $b <=> $a }
     map { $beats[$_] - $beats[$_ - 1] } 1 .. $#beats;
-cmp_ok($longest, '<', 1000 + 900 * slow(), "in time ($longest ms at most)");
+cmp_ok($others[0], '<', 2000 + 900 * slow(), "in time (@others ms)");
+cmp_ok($longest, '<', 7000 + 900 * slow(), "all of them ($longest ms at most)");
 ok((grep { ($_->{instead} // '') eq 'hang' } $bad{hanging}->records(
     dir => 'in')), 'the hanging one hangs');
 

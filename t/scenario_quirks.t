@@ -22,7 +22,8 @@ my $stack = OSCP::Stack->start(
     cp => { base => '/oscp/2.0' },
     settings => 'peer_path handshake_acknowledge /handshake_acknowledgment;');
 my $cp = $stack->cp;
-$cp->command('alias handshake_acknowledge handshake_acknowledgment');
+$cp->command('alias handshake_acknowledge handshake_acknowledgment',
+    'heartbeats on ahead=1h');
 # The alias is for what the simulator serves; what it sends has its own path.
 my $ACK = 'path=/handshake_acknowledge';
 
@@ -119,7 +120,8 @@ subtest 'H12: long bodies in many pieces' => sub {
     $cp->command('quirk H12',
         "$FORECAST kw=105 blocks=96 pieces=7 pause=20ms");
     reads(105000, 'with a length');
-    my ($sent) = $cp->records(dir => 'out', limit => 1);
+    my ($sent) = $cp->records(dir => 'out', limit => 1,
+        message => 'update_group_capacity_forecast');
     cmp_ok($sent->{headers}{'Content-Length'}, '>', 16384, 'over 16 KB');
     $cp->command("$FORECAST kw=30 blocks=96 phase=ONE,TWO,THREE chunked"
         . ' pieces=5', 'quirk H12 off');

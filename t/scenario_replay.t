@@ -18,7 +18,7 @@ use OSCP::Stack;
 
 my @groups = map { "group DEPOT0$_ scope=depot-$_ circuit=incomer-$_"
     . ' rated=400kW safe_default=60kW' } 1 .. 3;
-my $stack = OSCP::Stack->start(heartbeat => '1s', groups => [@groups]);
+my $stack = OSCP::Stack->start(heartbeat => '30s', groups => [@groups]);
 my $cp = $stack->cp;
 
 sub forecast {
@@ -45,28 +45,29 @@ sub circuit {
 }
 
 # A day in short.
-ok($stack->go_online(1), 'online');
+ok($stack->go_online(30), 'online');
 forecast('DEPOT01', 'block=-1m/+500ms/120/KW/ALL block=+500ms/+1s/90/KW/ALL'
-    . ' block=+1s/+2s/70/KW/ALL block=+1s/+1500ms/60/KW/ALL'
-    . ' block=+3s/+1h/110/KW/ALL');
-forecast('DEPOT01', 'type=FALLBACK_CONSUMPTION block=-1m/+2500ms/30/KW/ALL');
+    . ' block=+1s/+2s/70/KW/ALL block=+1s/+1500ms/60/KW/ALL');
+forecast('DEPOT01', 'type=FALLBACK_CONSUMPTION kw=30 length=1h start=-1m');
 forecast('DEPOT01', 'type=GENERATION block=-1m/+1h/50.5/KW/ALL');
 forecast('DEPOT01', 'type=OPTIMUM block=-1m/+1h/40/KW/ALL');
 forecast('DEPOT02', 'block=-1m/+1h/100/A/ONE block=-1m/+1h/80/A/TWO');
 forecast('DEPOT02', 'type=FALLBACK_CONSUMPTION kw=25 length=1h start=-1m');
-circuit(1, 'oscp');
 circuit(1, 'fallback');
+forecast('DEPOT01', 'type=FALLBACK_CONSUMPTION block=-2h/-1h/30/KW/ALL');
 circuit(1, 'safe_default');
 $stack->worker->kill;
 $stack->worker->restart;
+forecast('DEPOT01', 'block=now/+1h/110/KW/ALL');
 circuit(1, 'oscp');
-$cp->command('heartbeats off', 'heartbeat ahead=300ms expect=204');
+$cp->command('heartbeats off');
+$stack->lose_liveness;
 circuit(1, 'safe_default');
 circuit(2, 'fallback');
 $stack->operate('disable', group => 'DEPOT02');
 circuit(2, 'local');
 $cp->command('heartbeats on');
-ok($stack->go_online(1), 'online again');
+ok($stack->go_online(30), 'online again');
 circuit(1, 'oscp');
 $stack->operate('enable', group => 'DEPOT02');
 circuit(2, 'oscp');
@@ -80,11 +81,11 @@ $stack->worker->restart;
 circuit(1, 'local');
 $stack->operate('connect');
 ok($stack->wait_state('online'), 'connected again');
-forecast($_, 'kw=80,0 blocks=4 seconds=1 start=-1s') for qw(DEPOT01 DEPOT02);
+forecast($_, 'kw=80,0 blocks=4 seconds=2 start=-1s') for qw(DEPOT01 DEPOT02);
 circuit(2, 'oscp');
 ok(reload('group DEPOT01 scope=yard circuit=incomer-4 rated=50kW', $groups[1]),
     'a reload');
-circuit(4, 'oscp');
+ok($stack->wait_circuit('incomer-4', { group => 'DEPOT01' }), 'it has moved');
 forecast('DEPOT01', 'kw=33.333 length=1h start=-1m');
 ok($stack->wait_circuit('incomer-4', { available_capacity_w => 33333 }),
     'and goes on');

@@ -75,7 +75,7 @@ subtest 'nginx reloads under load' => sub {
 };
 
 subtest 'the worker restarts' => sub {
-    my $length = 4 * slow();
+    my $length = 4 + 3 * slow();
     $cp->command('forecast group=DEPOT01 id=f-9 expect=204'
         . " block=-1m/+${length}s/90/KW/ALL block=+${length}s/+1h/70/KW/ALL");
     ok($stack->wait_circuit('incomer-1', { available_capacity_w => 90000 }),

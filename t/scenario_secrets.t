@@ -76,7 +76,8 @@ $stack->worker->restart;
 $cp->command("accept oauth client=fp secret-file=$dir/out life=3s"
     . " header.apikey=$secret{'out.key'}",
     'present oauth url=' . $stack->nginx->url('/oauth2/token')
-    . " client=cp secret-file=$dir/in header.apikey=$secret{'in.key'}");
+    . " client=cp secret-file=$dir/in header.apikey=$secret{'in.key'}",
+    'heartbeats on ahead=1h');
 
 ok($stack->go_online(1), 'online');
 $cp->command('forecast group=DEPOT01 kw=120,80 blocks=4 minutes=15'

@@ -38,8 +38,8 @@ sub next_owner {
 
 ok(wait_for(sub { defined owner() }, 10), 'one owns the shard');
 $cp->command('heartbeats on ahead=1h');
-# Every 4 s a heartbeat that promises 12.
-ok($stack->go_online(4), 'online');
+# Every 6 s a heartbeat that promises 18.
+ok($stack->go_online(6), 'online');
 my $first = owner();
 my $second = 1 - $first;
 my $change = 7 * slow();

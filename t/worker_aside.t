@@ -18,7 +18,7 @@ use OSCP::Direct;
 use OSCP::Process qw(wait_for);
 
 my $direct = OSCP::Direct->start(users => 1, connections => { vector => {},
-    south => { groups => { DEPOT05 => {} } } }, arguments => ['--lease', '1s']);
+    south => { groups => { DEPOT05 => {} } } }, arguments => ['--lease', '5s']);
 my $redis = $direct->redis;
 
 sub readable {

@@ -26,7 +26,7 @@ my ($cert, $key) = $pki->certificate('ours', 'peer', 'IP:127.0.0.1')
 my $direct = OSCP::Direct->start;
 my $dir = $direct->dir . '/peer';
 mkdir $dir or die "$dir: $!";
-my $port = OSCP::Nginx::_free_port();
+my $port = OSCP::Redis::free_port();
 my $peer = OSCP::Nginx->new(dir => $dir, build => $direct->{build},
     http => 'log_format spoken "$server_protocol $connection $uri";'
         . " server { listen 127.0.0.1:$port ssl http2; ssl_certificate $cert;"

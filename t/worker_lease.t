@@ -16,7 +16,7 @@ use lib "$Bin/lib";
 use OSCP::Direct;
 use OSCP::Process qw(slow wait_for);
 
-use constant LEASE => 2;
+use constant LEASE => 5;
 
 my $direct = OSCP::Direct->start(connections => { vector => {} },
     arguments => ['--lease', LEASE . 's']);
@@ -101,12 +101,13 @@ subtest 'the owner is paused' => sub {
 subtest 'a lease that somebody took away' => sub {
     my $old = owning();
     my $lease = $direct->key('lease');
-    $redis->command('SET', $lease, 'somebody:1:0-0 999', 'PX', 500);
+    $redis->command('SET', $lease, 'somebody:1:0-0 999', 'PX', 60000);
     $direct->forecast('vector', 'DEPOT01', req => 'fenced',
         blocks => [[-60, 3600, 6]]);
     ok($direct->wait_log(qr/FENCED/, $old), 'the owner is fenced off');
     is($redis->command('XLEN', $direct->key('in')), 1,
         'and has not taken effect');
+    $redis->command('PEXPIRE', $lease, 500);
     ok(wait_for(sub { defined owning() }), 'until the time of that is over');
     ok($direct->wait_settled, 'then it does');
 };

@@ -20,7 +20,7 @@ use OSCP::Process qw(wait_for);
 use constant LENGTH => 2000;
 
 my $direct = OSCP::Direct->start(connections => { vector => {
-    measurement_window_ms => LENGTH, measurement_grace_ms => 200,
+    measurement_window_ms => LENGTH, measurement_grace_ms => 1500,
     groups => { DEPOT01 => { circuit => undef } } } });
 my $redis = $direct->redis;
 my $meter = OSCP::Meter->new(length => LENGTH);

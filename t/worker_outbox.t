@@ -161,13 +161,14 @@ subtest 'a peer that has no time' => sub {
 
 subtest 'Retry-After as a date' => sub {
     my $since = () = had('vector');
+    my $date = int(time + 3);
     $cp{vector}->command('misbehave refuse=' . MESSAGE
         . ':503 times=1 header.Retry-After='
-        . qq("@{[strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime(time + 3))]}"));
+        . qq("@{[strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime $date)]}"));
     put('vector');
     ok(wait_for(sub { (() = had('vector', $since)) >= 2 }), 'is understood');
     my @at = map { time_ms($_->{at}) } had('vector', $since);
-    cmp_ok($at[1] - $at[0], '>=', 1500, 'and kept');
+    cmp_ok($at[1], '>=', $date * 1000, 'and kept');
 };
 
 subtest 'a message that the peer will never take' => sub {
@@ -292,9 +293,10 @@ subtest 'what is held' => sub {
 };
 
 subtest 'a last try' => sub {
-    $cp{vector}->command('misbehave refuse=adjust_group_capacity_forecast:503');
+    $cp{vector}->command('misbehave refuse=adjust_group_capacity_forecast:503'
+        . ' retry-after=6');
     my $last = put('vector', msg => 'adjust_group_capacity_forecast',
-        created => OSCP::Direct::at(time - 599.5), body => encode_json({
+        created => OSCP::Direct::at(time - 595), body => encode_json({
             group_id => 'DEPOT01', type => 'CONSUMPTION', forecasted_blocks =>
                 [{ capacity => 50, unit => 'KW', phase => 'ALL', start_time =>
                 OSCP::Direct::at(time), end_time => OSCP::Direct::at(time + 900)
@@ -380,7 +382,10 @@ subtest 'a peer that hangs' => sub {
         1 .. $#beats;
     note("gaps of its heartbeats in ms: @gaps");
     cmp_ok(scalar(@gaps), '>=', 5, 'it gets its heartbeats all the while');
-    ok(!(grep { $_ > 2500 * slow() } @gaps), 'in time');
+    # The machine may hesitate once, a peer that hangs is in the way each time.
+    my ($longest, @others) = sort { $b <=> $a } @gaps;
+    ok(!(grep { $_ > 2500 * slow() } @others), 'in time');
+    cmp_ok($longest, '<', 2500 * slow() + 5000, 'all of them');
 };
 
 subtest 'a worker that dies' => sub {

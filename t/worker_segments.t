@@ -81,7 +81,7 @@ subtest 'a part that does not fit' => sub {
 
 subtest 'incomplete' => sub {
     # Received long enough ago that the time is over soon.
-    my $at = OSCP::Direct::at(time - 58.5);
+    my $at = OSCP::Direct::at(time - 54);
     segment(1, 2, req => 'd-1', at => $at);
     ok(wait_for(sub { pending() == 1 }), 'it waits');
     ok(wait_for(sub { $direct->events('segment_expired') }, 10),

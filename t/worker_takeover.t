@@ -20,7 +20,7 @@ use OSCP::Process qw(wait_for);
 
 use constant MESSAGE => 'update_asset_measurements';
 
-my $direct = OSCP::Direct->start(arguments => ['--lease', '1s']);
+my $direct = OSCP::Direct->start(arguments => ['--lease', '5s']);
 my $redis = $direct->redis;
 my $cp = OSCP::CP->new(dir => $direct->dir)->start;
 my $sent = 0;

@@ -25,13 +25,13 @@ use constant {
 #   dir          where all their files are
 #   masters      how many, 3
 #   replicas     of each, 0
-#   timeout_ms   when a silent node is taken for dead, 1000
+#   timeout_ms   when a silent node is taken for dead, 2000
 #   arguments    further ones for every node
 #   appendfsync  of every node; undef: no AOF
 #   tls          as for OSCP::Redis: the nodes speak it among them as well
 sub start {
     my ($class, %o) = @_;
-    my $self = bless { masters => 3, replicas => 0, timeout_ms => 1000,
+    my $self = bless { masters => 3, replicas => 0, timeout_ms => 2000,
         arguments => [], %o }, $class;
     my $nodes = $self->{masters} * (1 + $self->{replicas});
 

@@ -11,7 +11,7 @@ use OSCP::Process qw(memcheck sanitized slow wait_for);
 
 use constant {
     PORT_TRIES => 10,
-    OLD_WORKERS => 1,        # s that old ones may take to leave
+    OLD_WORKERS => 3,        # s that old ones may take to leave
 };
 
 # new(dir =>, build =>, http => directives of http {}, server => of server {},

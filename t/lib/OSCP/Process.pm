@@ -32,9 +32,11 @@ sub wait_for {
     my $pause = 0.005;
 
     while (1) {
+        # The last look is behind the end, also of who was held up on the way.
+        my $over = time() >= $until;
         my $result = $check->();
         return $result if $result;
-        return undef if time() >= $until;
+        return undef if $over;
         sleep $pause;
         $pause *= 1.25 if $pause < PAUSE_MAX;
     }

@@ -22,13 +22,13 @@ use constant MASTER => 'main';
 #   dir            where all their files are
 #   replicas       how many, 1
 #   sentinels      how many, 3
-#   down_after_ms  when a silent server is taken for dead, 500
+#   down_after_ms  when a silent server is taken for dead, 1500
 #   arguments      further ones for every server
 #   appendfsync    of every server; undef: no AOF
 #   tls            as for OSCP::Redis: everybody speaks it to everybody
 sub start {
     my ($class, %o) = @_;
-    my $self = bless { replicas => 1, sentinels => 3, down_after_ms => 500,
+    my $self = bless { replicas => 1, sentinels => 3, down_after_ms => 1500,
         arguments => [], %o }, $class;
 
     $self->{servers} = [];

@@ -119,6 +119,7 @@ sub http {
     return <<"CONF" . ($self->{http} // '');
 oscp_redis @{[$self->redis->address]} user=oscp-nginx
         password_file=$dir/oscp-nginx.password;
+    oscp_redis_timeout 5s;
     oscp_connection vector {
         profile vector;
         peer $peer;
@@ -260,6 +261,15 @@ sub go_online {
         'handshake expect=204', 'expect handshake_acknowledge',
         'expect online');
     return $self->wait_state('online');
+}
+
+# Lets the peer's promise run out soon.  One that ran out before nginx read it
+# is refused, and changes nothing.
+sub lose_liveness {
+    my ($self) = @_;
+
+    return wait_for(sub {
+        $self->cp->command('heartbeat ahead=300ms')->{status} == 204 });
 }
 
 # Ends everything and tests that it ended well.
