@@ -164,6 +164,21 @@ oscp_lifecycle_told_ms(const oscp_lifecycle_t *lc, int64_t configured_ms)
 }
 
 
+int
+oscp_lifecycle_awaits(const oscp_lifecycle_t *lc, oscp_ms_t after_ms,
+    oscp_ms_t now_ms)
+{
+    if (lc->state == OSCP_STATE_ONLINE && lc->offline_mode_at_ms > after_ms
+        && lc->offline_mode_at_ms <= now_ms)
+    {
+        return 1;
+    }
+
+    return oscp_exchange_ours(lc) && lc->handshake_deadline_ms > after_ms
+           && lc->handshake_deadline_ms <= now_ms;
+}
+
+
 static void
 oscp_lifecycle_earlier(oscp_ms_t *next, oscp_ms_t candidate)
 {

@@ -243,6 +243,14 @@ void oscp_lifecycle_step(oscp_lifecycle_t *lc,
 int64_t oscp_lifecycle_told_ms(const oscp_lifecycle_t *lc,
     int64_t configured_ms);
 
+/*
+ * 1 when a deadline from behind `after_ms` up to `now_ms` has passed that a
+ * message which was received in time may have met: the end of liveness, or of
+ * waiting for the acknowledge of a handshake of ours.
+ */
+int oscp_lifecycle_awaits(const oscp_lifecycle_t *lc, oscp_ms_t after_ms,
+    oscp_ms_t now_ms);
+
 /* The earliest deadline at which OSCP_EV_TIMER has work; NONE: none. */
 oscp_ms_t oscp_lifecycle_next(const oscp_lifecycle_t *lc);
 

@@ -14,7 +14,9 @@
 
 #define OSCP_SEGMENT_COUNT_MAX     100
 #define OSCP_SEGMENT_TIMEOUT_MS    60000    /* from the first one received */
-#define OSCP_SEGMENT_SETS_MAX      64       /* sets in assembly at once */
+#define OSCP_SEGMENT_SETS_MAX      5000     /* sets in assembly at once: each
+                                               type of 1,000 groups */
+#define OSCP_SEGMENT_BLOCKS_MAX    524288   /* in all of them together */
 #define OSCP_SEGMENT_PARTS_MAX     200      /* parts received of one set, those
                                                that came twice included */
 
@@ -85,9 +87,13 @@ typedef struct {
  *
  * Returns OSCP_OK with `*whole` NULL (incomplete) or the completed message, to
  * be freed with oscp_segment_whole_free(); OSCP_ERR_LIMIT when
- * OSCP_SEGMENT_SETS_MAX are open, OSCP_SEGMENT_PARTS_MAX have come or the
- * blocks exceed OSCP_READ_BLOCKS_MAX together; OSCP_ERR_NOMEM.  After an error
- * the collection is as it was and does not hold the part.
+ * OSCP_SEGMENT_SETS_MAX are open, OSCP_SEGMENT_PARTS_MAX have come, the blocks
+ * of a set exceed OSCP_READ_BLOCKS_MAX or those of all OSCP_SEGMENT_BLOCKS_MAX;
+ * OSCP_ERR_NOMEM.  After an error the collection is as it was and does not hold
+ * the part.
+ *
+ * Time is not judged here: call oscp_segments_expire() with `received_ms`
+ * first, so that a part joins only what was not over when it came.
  */
 oscp_err_t oscp_segments_add(oscp_segments_t *set,
     const oscp_segment_part_t *part, oscp_segment_whole_t **whole,

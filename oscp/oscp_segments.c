@@ -18,13 +18,14 @@ struct oscp_segments_s {
     oscp_alloc_t          alloc;
     oscp_segment_set_t   *sets;
     size_t                nsets;
+    size_t                nblocks;         /* of all sets */
 };
 
 /* The part on its way into the collection. */
 typedef struct {
     const oscp_segment_part_t  *part;
     oscp_segment_item_t        *item;
-    oscp_segment_set_t         *found[OSCP_SEGMENT_SETS_MAX];
+    oscp_segment_set_t         *found[OSCP_SEGMENT_PARTS_MAX];
     size_t                      nfound;
     oscp_segment_view_t         view;      /* of found sets and the part */
 } oscp_segment_entry_t;
@@ -40,6 +41,7 @@ oscp_segments_create(const oscp_alloc_t *alloc)
         set->alloc = *alloc;
         set->sets = NULL;
         set->nsets = 0;
+        set->nblocks = 0;
     }
 
     return set;
@@ -71,6 +73,7 @@ oscp_segments_drop(oscp_segments_t *set, oscp_segment_set_t *s)
 
     while ((item = s->items) != NULL) {
         s->items = item->next;
+        set->nblocks -= item->nblocks;
         oscp_segments_release(set, item);
     }
 
@@ -140,7 +143,11 @@ oscp_segments_find(const oscp_segments_t *set, oscp_segment_entry_t *e)
             return 1;
         }
 
-        e->found[e->nfound++] = s;
+        /* more than there may be parts: the view will tell */
+        if (e->nfound < OSCP_SEGMENT_PARTS_MAX) {
+            e->found[e->nfound++] = s;
+        }
+
         oscp_segment_set_view(&e->view, s->items);
     }
 
@@ -198,6 +205,13 @@ oscp_segments_fits(const oscp_segments_t *set, const oscp_segment_entry_t *e,
                               OSCP_READ_BLOCKS_MAX);
     }
 
+    if (set->nblocks + part->nblocks > OSCP_SEGMENT_BLOCKS_MAX
+        && e->view.have < part->segment.count)
+    {
+        return oscp_error_set(err, OSCP_ERR_LIMIT, "$.forecasted_blocks",
+                              "too many wait for other segments");
+    }
+
     return OSCP_OK;
 }
 
@@ -218,6 +232,7 @@ oscp_segments_join(oscp_segments_t *set, oscp_segment_entry_t *e)
         oscp_segments_drop(set, other);
     }
 
+    set->nblocks += e->item->nblocks;
     oscp_segment_set_append(s, e->item);
     e->item = NULL;
 
@@ -258,7 +273,7 @@ oscp_segments_complete(const oscp_segments_t *set,
     oscp_error_t *err)
 {
     size_t                      i;
-    const oscp_segment_item_t  *lists[OSCP_SEGMENT_SETS_MAX + 1];
+    const oscp_segment_item_t  *lists[OSCP_SEGMENT_PARTS_MAX + 1];
 
     if (e->view.have < e->part->segment.count) {
         return OSCP_OK;

@@ -35,7 +35,8 @@ struct worker_connection {
     struct worker_outbound         *outbound;
     struct worker_outbox           *outbox;
     struct worker_timer             timer;       /* the next deadline */
-    uint64_t                        judge_take;  /* judged after this take */
+    uint64_t                        judge_take;  /* judged after this take, */
+    oscp_ms_t                       judge_ms;    /* and all stored by then */
     uint64_t                        connect_take;   /* that brought `connect`,
                                                        or came after loading */
     unsigned                        unsent:1;    /* a handshake was begun that
@@ -45,8 +46,6 @@ struct worker_connection {
 
 
 static void connection_timer(struct worker_connection *conn);
-static void connection_expire(struct worker_connection *conn,
-    oscp_ms_t until);
 
 
 static void
@@ -142,7 +141,7 @@ worker_connection_step(struct worker_connection *conn,
 
     if (result->actions & OSCP_DO_CLEAR) {
         worker_groups_clear(&conn->groups);
-        connection_expire(conn, OSCP_TIME_NONE / 2);
+        worker_connection_expire(conn, OSCP_TIME_NONE / 2);
     }
 
     /* until stored messages are applied a send may be outdated: START repeats
@@ -224,9 +223,8 @@ worker_connection_schedule(struct worker_connection *conn)
 }
 
 
-/* Sets that are not complete by `until` have no effect. */
-static void
-connection_expire(struct worker_connection *conn, oscp_ms_t until)
+void
+worker_connection_expire(struct worker_connection *conn, oscp_ms_t until)
 {
     char                   key[OSCP_KEY_SIZE];
     oscp_segment_whole_t  *set;
@@ -269,14 +267,36 @@ connection_tick(struct worker_connection *conn, oscp_ms_t now)
                                        .offline_mode_at_ms = OSCP_TIME_NONE };
     oscp_lifecycle_result_t  result;
 
-    connection_expire(conn, now);
+    worker_connection_expire(conn, now);
     worker_connection_step(conn, &event, "worker", &result);
 }
 
 
+/* 1 when a stored message may still meet a deadline from behind `after`. */
+static int
+connection_awaits(const struct worker_connection *conn, oscp_ms_t after,
+    oscp_ms_t now)
+{
+    oscp_ms_t  segments = oscp_segments_next(conn->segments);
+
+    return oscp_lifecycle_awaits(&conn->lc, after, now)
+           || (segments > after && segments <= now);
+}
+
+
+/* What was stored before `now` is to be read first. */
+static void
+connection_await(struct worker_connection *conn, oscp_ms_t now)
+{
+    conn->judge_ms = now;
+    conn->judge_take = conn->ctx->takes + 1;
+    worker_context_wake(conn->ctx);
+}
+
+
 /*
- * A deadline.  When it is the end of liveness, a heartbeat that came in time
- * may still wait in the stream: it is looked for first.
+ * A deadline.  A heartbeat, an acknowledge or a segment that came in time may
+ * still wait in the stream: it is looked for first.
  */
 static void
 connection_timer(struct worker_connection *conn)
@@ -287,17 +307,14 @@ connection_timer(struct worker_connection *conn)
         return;
     }
 
-    if (conn->lc.state != OSCP_STATE_ONLINE
-        || conn->lc.offline_mode_at_ms > now)
-    {
+    if (!connection_awaits(conn, 0, now)) {
         connection_tick(conn, now);
         return;
     }
 
     conn->link.judging = 1;
-    conn->judge_take = conn->ctx->takes + 1;
     TAILQ_INSERT_TAIL(&conn->ctx->judging, conn, next);
-    worker_context_wake(conn->ctx);
+    connection_await(conn, now);
 }
 
 
@@ -315,19 +332,26 @@ void
 worker_connection_judge(struct worker_context *ctx, uint64_t takes,
     int drained, oscp_ms_t last_ms)
 {
+    oscp_ms_t                  now;
     struct worker_connection  *conn, *next;
 
     for (conn = TAILQ_FIRST(&ctx->judging); conn != NULL; conn = next) {
         next = TAILQ_NEXT(conn, next);
 
-        if (conn->judge_take > takes
-            || (!drained && last_ms < conn->lc.offline_mode_at_ms))
+        if (conn->judge_take > takes || (!drained && last_ms < conn->judge_ms))
         {
             continue;
         }
 
+        /* what has passed meanwhile has not been looked for yet */
+        now = worker_clock_wall();
+        if (connection_awaits(conn, conn->judge_ms, now)) {
+            connection_await(conn, now);
+            continue;
+        }
+
         connection_judged(conn);
-        connection_tick(conn, worker_clock_wall());
+        connection_tick(conn, now);
         worker_groups_touch(&conn->groups);
     }
 }
@@ -346,7 +370,7 @@ worker_connection_start(struct worker_connection *conn)
         conn->unsent = 0;
     }
 
-    connection_expire(conn, now);
+    worker_connection_expire(conn, now);
     worker_connection_step(conn, &event, "worker", &result);
     worker_groups_touch(&conn->groups);
 }
@@ -490,7 +514,7 @@ worker_connection_remove(struct worker_connection *conn)
 
     worker_outbound_cancel(conn->outbound);
     worker_outbox_end(conn->outbox);
-    connection_expire(conn, OSCP_TIME_NONE / 2);
+    worker_connection_expire(conn, OSCP_TIME_NONE / 2);
 
     worker_groups_remove(&conn->groups);
     worker_commit_delete(conn->ctx->commit, worker_connection_key(conn, key));

@@ -42,6 +42,13 @@ struct worker_group *worker_connection_group_at(
 struct worker_outbox *worker_connection_outbox(
     const struct worker_connection *conn);
 
+/*
+ * Segmented messages that were not complete by `until` have no effect: to be
+ * said before a segment of that time is taken in.
+ */
+void worker_connection_expire(struct worker_connection *conn,
+    oscp_ms_t until);
+
 /* Segments that wait for their whole. */
 oscp_segments_t *worker_connection_segments(
     const struct worker_connection *conn);
@@ -117,7 +124,8 @@ void worker_connection_schedule(struct worker_connection *conn);
 void worker_connection_forget(struct worker_connection *conn);
 
 /*
- * Liveness that ran out is judged only when all that was stored before is
+ * What a stored message may still meet (liveness, an acknowledge of our
+ * handshake, segments) is judged only when all that was stored before is
  * applied.  All takes up to number `takes` have been; `drained`: nothing was
  * left; `last_ms`: when the last message taken was received.
  */

@@ -60,7 +60,7 @@ struct worker_context {
                                                   commit */
     struct worker_remains_list      remains;   /* owed by connections that are
                                                   gone: to be given up */
-    struct worker_connection_list   judging;   /* liveness waits for what may
+    struct worker_connection_list   judging;   /* deadlines wait for what may
                                                   be stored */
     uint64_t                        takes;     /* takes sent so far */
     uint64_t                        drained;   /* the last of them that left no

@@ -21,7 +21,7 @@
 
 #define WORKER_HTTP_IDLE_MAX   256L      /* connections kept while idle */
 #define WORKER_HTTP_GRACE_MS   500       /* libcurl has this to keep its word */
-#define WORKER_HTTP_REST_MS    1000      /* for a body, once there is a status */
+#define WORKER_HTTP_REST_MS    1000      /* for a body behind its status */
 #define WORKER_HTTP_AFTER_MAX  86400     /* s: the longest Retry-After told */
 
 

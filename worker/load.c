@@ -10,7 +10,12 @@
 #include "script.h"
 
 
-#define LOAD_ARGS   (6 + WORKER_GROUP_KEYS)
+#define LOAD_ARGS    (6 + WORKER_GROUP_KEYS)
+#define LOAD_AHEAD   16       /* asked for at once: the lease is renewed over
+                                 the same connection, behind their answers */
+
+
+static int load_request_next(struct worker_load *l);
 
 
 /* The document that nginx publishes for `name` now, or NULL. */
@@ -91,31 +96,44 @@ load_group_reply(struct worker_load *l, struct worker_group *g,
 }
 
 
+static void
+load_advance(const struct worker_load *l, struct worker_load_at *at)
+{
+    if (worker_connection_group_at(l->roster->list[at->conn], at->group)
+        != NULL)
+    {
+        at->group++;
+
+    } else {
+        at->conn++;
+        at->group = 0;
+    }
+}
+
+
 /* Replies come in the order of the requests. */
 static void
 callback_loaded(void *arg, redisReply *reply)
 {
     struct worker_load        *l = arg;
     struct worker_group       *g;
-    struct worker_connection  *conn = l->roster->list[l->conn];
+    struct worker_connection  *conn = l->roster->list[l->answered.conn];
 
-    if (l->group == 0) {
+    if (l->answered.group == 0) {
         load_connection_reply(l, conn, reply);
 
     } else {
-        g = worker_connection_group_at(conn, l->group - 1);
+        g = worker_connection_group_at(conn, l->answered.group - 1);
         load_group_reply(l, g, reply);
     }
 
-    if (worker_connection_group_at(conn, l->group) != NULL) {
-        l->group++;
+    load_advance(l, &l->answered);
 
-    } else {
-        l->conn++;
-        l->group = 0;
+    if (!l->ctx->failed) {
+        load_request_next(l);
     }
 
-    if (l->conn == l->roster->n && !l->ctx->failed) {
+    if (l->answered.conn == l->roster->n && !l->ctx->failed) {
         l->done(l->arg);
     }
 }
@@ -145,30 +163,35 @@ load_request(struct worker_load *l, char keys[][OSCP_KEY_SIZE], unsigned n)
 }
 
 
-static void
-load_request_all(struct worker_load *l)
+/* Asks for what comes next; 0: all has been asked for. */
+static int
+load_request_next(struct worker_load *l)
 {
     char                       keys[WORKER_GROUP_KEYS][OSCP_KEY_SIZE];
     struct worker_group       *g;
     struct worker_connection  *conn;
 
-    for (size_t i = 0; i < l->roster->n && !l->ctx->failed; i++) {
-        conn = l->roster->list[i];
+    if (l->asked.conn == l->roster->n) {
+        return 0;
+    }
+
+    conn = l->roster->list[l->asked.conn];
+
+    if (l->asked.group == 0) {
         worker_connection_key(conn, keys[0]);
         load_request(l, keys, 1);
 
-        for (size_t k = 0; !l->ctx->failed; k++) {
-            g = worker_connection_group_at(conn, k);
-            if (g == NULL) {
-                break;
-            }
-
-            for (unsigned j = 0; j < WORKER_GROUP_KEYS; j++) {
-                worker_group_key(g, j, keys[j]);
-            }
-            load_request(l, keys, WORKER_GROUP_KEYS);
+    } else {
+        g = worker_connection_group_at(conn, l->asked.group - 1);
+        for (unsigned i = 0; i < WORKER_GROUP_KEYS; i++) {
+            worker_group_key(g, i, keys[i]);
         }
+        load_request(l, keys, WORKER_GROUP_KEYS);
     }
+
+    load_advance(l, &l->asked);
+
+    return 1;
 }
 
 
@@ -259,9 +282,14 @@ callback_opened(void *arg, redisReply *reply)
         }
     }
 
-    l->conn = 0;
-    l->group = 0;
-    load_request_all(l);
+    memset(&l->asked, 0, sizeof(l->asked));
+    memset(&l->answered, 0, sizeof(l->answered));
+
+    for (unsigned i = 0; i < LOAD_AHEAD && !l->ctx->failed; i++) {
+        if (!load_request_next(l)) {
+            break;
+        }
+    }
 
     if (l->roster->n == 0 && !l->ctx->failed) {
         l->done(l->arg);

@@ -10,6 +10,12 @@
 #include "entry.h"
 #include "roster.h"
 
+/* Of this connection of the roster the hash (0), or its group (1 + which). */
+struct worker_load_at {
+    size_t  conn;
+    size_t  group;
+};
+
 /* One loading; embedded. */
 struct worker_load {
     struct worker_context   *ctx;            /* borrowed, all of them */
@@ -20,9 +26,8 @@ struct worker_load {
     void                    *arg;
 
     /* its own */
-    size_t                   conn;           /* whose reply comes next: of this
-                                                connection */
-    size_t                   group;          /* 0: its hash; else 1 + group */
+    struct worker_load_at    asked;          /* is asked for next */
+    struct worker_load_at    answered;       /* whose reply comes next */
     char                     tails[WORKER_STREAM_COUNT][WORKER_ENTRY_ID_SIZE];
 };
 

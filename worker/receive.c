@@ -162,6 +162,8 @@ receive_segment(struct worker_receive *r, struct worker_connection *conn,
     oscp_error_t           err;
     oscp_segment_whole_t  *whole;
 
+    worker_connection_expire(conn, part->received_ms);
+
     rc = oscp_segments_add(worker_connection_segments(conn), part, &whole,
                            &err);
 

@@ -86,7 +86,7 @@ trust_read(const char *path, char why[WORKER_TRUST_WHY_SIZE])
     }
 
     snprintf(why, WORKER_TRUST_WHY_SIZE, "no certificates of CAs can be read "
-             "from %.100s: %s", path, text);
+             "from %.80s: %.100s", path, text);
     ERR_clear_error();
     X509_STORE_free(store);
 

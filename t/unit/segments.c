@@ -363,6 +363,44 @@ limits(void)
 }
 
 
+/* What waits in all sets together is bounded, and given free again. */
+static void
+blocks_of_all(void)
+{
+    char                 name[32], entry[32];
+    unsigned             i, n = OSCP_SEGMENT_BLOCKS_MAX / OSCP_READ_BLOCKS_MAX;
+    oscp_segment_part_t  part = { { 1, 2 }, name, "", entry, "G",
+                                  OSCP_CONSUMPTION, block,
+                                  OSCP_READ_BLOCKS_MAX, 0 };
+
+    for (i = 0; i < n; i++) {
+        snprintf(name, sizeof(name), "w%u-1", i);
+        snprintf(entry, sizeof(entry), "w%u.1", i);
+        oscp_segments_add(set, &part, &whole, &err);
+    }
+
+    is_int(add("more", 1, 2, 0, 0), OSCP_ERR_LIMIT,
+           "more than OSCP_SEGMENT_BLOCKS_MAX blocks");
+    ok(add("single", 1, 1, 0, 0) == OSCP_OK && whole, "what is whole passes");
+    done();
+
+    part = (oscp_segment_part_t) { { 2, 2 }, "w0-2", "w0-1", "w0.2", "G",
+                                   OSCP_CONSUMPTION, block, 0, 0 };
+    ok(oscp_segments_add(set, &part, &whole, &err) == OSCP_OK && whole,
+       "what becomes whole, too");
+    done();
+    is_int(add("more", 1, 2, 0, 0), OSCP_OK, "and makes room");
+
+    for (i = 0; (whole = oscp_segments_expire(set, 100000)) != NULL; i++) {
+        done();
+    }
+    is_int(i, n, "all end");
+    ok(add("m", 1, 2, 0, 0) == OSCP_OK, "and make room");
+    whole = oscp_segments_expire(set, 100000);
+    done();
+}
+
+
 static void
 without_memory(void)
 {
@@ -416,6 +454,7 @@ main(void)
     refused();
     running_out();
     limits();
+    blocks_of_all();
     without_memory();
 
     add("left", 1, 2, 0, 0);
