@@ -45,6 +45,7 @@ ngx_oscp_process_init_module(ngx_cycle_t *cycle)
 
     if (mcf) {
         mcf->generation = ngx_oscp_counter_next_generation(mcf->zone);
+        ngx_oscp_publish_remember(mcf);
     }
 
     return NGX_OK;

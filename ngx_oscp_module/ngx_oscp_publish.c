@@ -2,7 +2,8 @@
  * Publication of the configuration.  A process that is on its way out, or that
  * an already running reload or a newer nginx binary has overtaken, keeps
  * silent: the newest one speaks.  When that binary is gone again, what it has
- * published is replaced.
+ * published is replaced.  What another nginx has published is not: two that do
+ * not know of each other would replace it for ever.  It is told in the log.
  */
 
 #include "ngx_oscp_master.h"
@@ -22,9 +23,39 @@ static ngx_int_t ngx_oscp_publish_transmit(ngx_oscp_publish_t *publish,
 static void ngx_oscp_publish_timer_handler(ngx_event_t *ev);
 static void ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
     redisReply *reply);
+static void ngx_oscp_publish_compare(ngx_oscp_publish_t *publish,
+    const redisReply *reply);
 static void ngx_oscp_publish_repeat(ngx_oscp_publish_t *publish);
 static void ngx_oscp_publish_repeat_handler(ngx_oscp_redis_command_t *command,
     redisReply *reply);
+
+
+/* Of this master, one behind the other, the newest first. */
+static u_char  ngx_oscp_publish_past[NGX_OSCP_PUBLISH_PAST
+                                     * NGX_OSCP_VERSION_LEN];
+static size_t  ngx_oscp_publish_past_len;
+
+
+void
+ngx_oscp_publish_remember(const ngx_oscp_main_conf_t *conf)
+{
+    u_char  *past = ngx_oscp_publish_past;
+
+    if (conf->connections.nelts == 0
+        || (ngx_oscp_publish_past_len
+            && ngx_memcmp(past, conf->version, NGX_OSCP_VERSION_LEN) == 0))
+    {
+        return;
+    }
+
+    ngx_memmove(past + NGX_OSCP_VERSION_LEN, past,
+                sizeof(ngx_oscp_publish_past) - NGX_OSCP_VERSION_LEN);
+    ngx_memcpy(past, conf->version, NGX_OSCP_VERSION_LEN);
+
+    ngx_oscp_publish_past_len = ngx_min(ngx_oscp_publish_past_len
+                                        + NGX_OSCP_VERSION_LEN,
+                                        sizeof(ngx_oscp_publish_past));
+}
 
 
 ngx_int_t
@@ -66,8 +97,9 @@ ngx_oscp_publish_init(ngx_oscp_publish_t *publish,
 
 
 /*
- * EVAL SCRIPT 1 oscp:config VERSION SHARDS [NAME DOCUMENT]…, and the same
- * without a version and what follows the shards.
+ * EVAL SCRIPT 1 oscp:config VERSION SHARDS [NAME DOCUMENT]…, or what this
+ * nginx had published before; and the same without a version and what follows
+ * the shards.
  */
 static ngx_int_t
 ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish, ngx_pool_t *pool)
@@ -80,7 +112,7 @@ ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish, ngx_pool_t *pool)
     ngx_oscp_connection_t        **connection;
     const ngx_oscp_main_conf_t    *conf = publish->conf;
 
-    n = 6 + 2 * conf->connections.nelts;
+    n = 6 + 2 * conf->connections.nelts + 1;
 
     values = ngx_palloc(pool, n * sizeof(char *));
     lens = ngx_palloc(pool, n * sizeof(size_t));
@@ -110,6 +142,11 @@ ngx_oscp_publish_prepare(ngx_oscp_publish_t *publish, ngx_pool_t *pool)
         lens[n++] = connection[i]->node.str.len;
         values[n] = (char *) connection[i]->document.data;
         lens[n++] = connection[i]->document.len;
+    }
+
+    if (conf->connections.nelts == 0) {
+        values[n] = (char *) ngx_oscp_publish_past;
+        lens[n++] = ngx_oscp_publish_past_len;
     }
 
     publish->args.n = n;
@@ -225,6 +262,7 @@ ngx_oscp_publish_timer_handler(ngx_event_t *ev)
            == NGX_OK)
     {
         publish->checking = 1;
+        publish->spoke = !publish->silent;
     }
 }
 
@@ -253,13 +291,51 @@ ngx_oscp_publish_check_handler(ngx_oscp_redis_command_t *command,
                                       publish->conf->shards, reply);
     }
 
-    if (reply == NULL || reply->type != REDIS_REPLY_NIL || ngx_worker != 0
+    if (reply == NULL || ngx_worker != 0
+        || publish->conf->connections.nelts == 0
         || ngx_oscp_publish_overtaken(publish))
     {
         return;
     }
 
-    ngx_oscp_publish_repeat(publish);
+    if (reply->type == REDIS_REPLY_NIL) {
+        ngx_oscp_publish_repeat(publish);
+
+    } else if (reply->type == REDIS_REPLY_STRING && publish->spoke) {
+        ngx_oscp_publish_compare(publish, reply);
+    }
+}
+
+
+/* Each version that is not ours is named once. */
+static void
+ngx_oscp_publish_compare(ngx_oscp_publish_t *publish, const redisReply *reply)
+{
+    size_t         len;
+    const u_char  *ours = publish->conf->version;
+
+    if (reply->len == NGX_OSCP_VERSION_LEN
+        && ngx_memcmp(reply->str, ours, NGX_OSCP_VERSION_LEN) == 0)
+    {
+        publish->foreign_len = 0;
+        return;
+    }
+
+    len = ngx_min(reply->len, NGX_OSCP_VERSION_LEN);
+
+    if (publish->foreign_len == len
+        && ngx_memcmp(publish->foreign, reply->str, len) == 0)
+    {
+        return;
+    }
+
+    ngx_memcpy(publish->foreign, reply->str, len);
+    publish->foreign_len = len;
+
+    ngx_log_error(NGX_LOG_ERR, publish->log, 0,
+                  "oscp: another nginx has published configuration %*s in "
+                  "place of %*s: only one nginx may publish under a prefix",
+                  len, reply->str, (size_t) NGX_OSCP_VERSION_LEN, ours);
 }
 
 

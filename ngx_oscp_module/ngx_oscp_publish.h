@@ -1,6 +1,10 @@
 /*
  * The configuration on its way into Redis, where the worker reads it: first of
  * all on every new connection, and again when Redis has lost its data.
+ *
+ * One nginx publishes under a prefix.  One without any connection publishes
+ * nothing, so that it may stand beside that one; but when a reload takes its
+ * last connection out, what it has published goes.
  */
 
 #ifndef NGX_OSCP_PUBLISH_H
@@ -15,6 +19,8 @@
 
 #define NGX_OSCP_PUBLISH_CHECK_MS  5000
 #define NGX_OSCP_PUBLISH_SILENT_MS 500     /* the same while overtaken */
+#define NGX_OSCP_PUBLISH_PAST      8       /* versions that reloads replaced
+                                              and are remembered */
 
 /* One per nginx worker process. */
 typedef struct {
@@ -28,7 +34,19 @@ typedef struct {
     ngx_event_t                  timer;
     ngx_uint_t                   checking;  /* either command is under way */
     ngx_uint_t                   silent;    /* overtaken when last looked */
+    ngx_uint_t                   spoke;     /* not so when `check` was sent */
+    size_t                       foreign_len;
+    u_char                       foreign[NGX_OSCP_VERSION_LEN];
+                                            /* another nginx's version, which
+                                               the log has named */
 } ngx_oscp_publish_t;
+
+/*
+ * Remembers a configuration that comes into force as one that this nginx may
+ * have published.  To be called in the master, before it forks: the processes
+ * and the configurations to come inherit what it knows.
+ */
+void ngx_oscp_publish_remember(const ngx_oscp_main_conf_t *conf);
 
 /*
  * Prepares `publish`, zeroed by the caller, with memory of `pool`, and gives

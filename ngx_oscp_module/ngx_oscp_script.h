@@ -52,7 +52,8 @@ extern const ngx_str_t  ngx_oscp_script_undo;
  * KEYS: oscp:config.
  * ARGV: the version, the number of shards, then name and document of each
  *       connection.  An empty version publishes nothing, and only asks whether
- *       the number of shards is the right one.
+ *       the number of shards is the right one.  Without connections: a run of
+ *       versions, and only what is published under one of them is replaced.
  * Reply: 1 when something was written, 0 when all of it stood there already;
  *       an error "SHARDS …" when connections are published under another
  *       number of shards: their state would be left behind.

@@ -25,13 +25,14 @@ extern ngx_module_t  ngx_http_oscp_module;
 
 typedef struct ngx_oscp_status_s  ngx_oscp_status_t;
 
-/* One question: of a connection's hash, or of a shard's stream. */
+/* One question: of a connection's hash, a shard's stream, or the version. */
 typedef struct {
     ngx_oscp_redis_command_t      command;
     ngx_oscp_status_t            *status;
     const ngx_oscp_connection_t  *connection;      /* NULL: a stream, whose */
-    int64_t                      *length;          /* length is added here */
-    ngx_uint_t                    shard;
+    int64_t                      *length;          /* length is added here;
+                                                      NULL: the version */
+    ngx_uint_t                    route;           /* as the store counts */
     ngx_str_t                     text;            /* the members it gave */
 } ngx_oscp_status_query_t;
 
@@ -44,7 +45,8 @@ struct ngx_oscp_status_s {
     ngx_uint_t                   lost;       /* a reply did not come */
     int64_t                      backlog;    /* messages not yet settled */
     int64_t                      samples;    /* and samples */
-    ngx_oscp_status_query_t     *queries;    /* connections, then streams */
+    ngx_oscp_status_query_t     *queries;    /* connections, then the others */
+    ngx_str_t                    published;  /* the version, quoted; or empty */
 };
 
 
@@ -60,11 +62,17 @@ static ngx_int_t ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
     ngx_oscp_status_query_t *query);
 static ngx_int_t ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
     ngx_oscp_status_query_t *query, const ngx_str_t *stream);
+static ngx_int_t ngx_oscp_status_ask_version(ngx_oscp_redis_t *redis,
+    ngx_oscp_status_query_t *query);
 static void ngx_oscp_status_reply(ngx_oscp_redis_command_t *command,
     redisReply *reply);
+static ngx_int_t ngx_oscp_status_take(ngx_oscp_status_query_t *query,
+    const redisReply *reply);
 static ngx_uint_t ngx_oscp_status_moved(ngx_oscp_status_query_t *query,
     const redisReply *reply);
 static ngx_int_t ngx_oscp_status_members(ngx_oscp_status_query_t *query,
+    const redisReply *reply);
+static ngx_int_t ngx_oscp_status_published(ngx_oscp_status_query_t *query,
     const redisReply *reply);
 
 static ngx_int_t ngx_oscp_status_answer(ngx_oscp_status_t *status);
@@ -171,7 +179,7 @@ ngx_oscp_status_create(ngx_http_request_t *r)
     status->redis = "down";
 
     status->queries = ngx_pcalloc(pool, (status->conf->connections.nelts
-                                         + 2 * status->conf->shards)
+                                         + 2 * status->conf->shards + 1)
                                         * sizeof(ngx_oscp_status_query_t));
     if (status->queries == NULL) {
         ngx_destroy_pool(pool);
@@ -218,7 +226,7 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
     for (i = 0; i < status->conf->connections.nelts; i++, query++) {
         query->status = status;
         query->connection = connection[i];
-        query->shard = connection[i]->shard;
+        query->route = connection[i]->shard;
 
         if (ngx_oscp_status_ask_connection(
                 ngx_oscp_store_shard(&process->store, connection[i]->shard),
@@ -240,6 +248,19 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
            != NGX_OK)
     {
         status->lost = 1;
+        return;
+    }
+
+    query = &status->queries[status->pending];
+    query->status = status;
+    query->route = status->conf->shards;
+
+    /* In a cluster it lies by itself: what else is known is shown without. */
+    if (ngx_oscp_status_ask_version(ngx_oscp_store_config(&process->store),
+                                    query)
+        == NGX_OK)
+    {
+        status->pending++;
     }
 }
 
@@ -256,7 +277,7 @@ ngx_oscp_status_ask_streams(ngx_oscp_status_t *status,
         query = &status->queries[status->pending];
         query->status = status;
         query->length = length;
-        query->shard = shard;
+        query->route = shard;
 
         if (ngx_oscp_status_ask_stream(ngx_oscp_store_shard(store, shard),
                                        query, &streams[shard])
@@ -338,6 +359,31 @@ ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
 }
 
 
+static ngx_int_t
+ngx_oscp_status_ask_version(ngx_oscp_redis_t *redis,
+    ngx_oscp_status_query_t *query)
+{
+    size_t                 lens[3];
+    const char            *values[3];
+    const ngx_str_t       *key = &query->status->conf->config_key;
+    ngx_oscp_redis_args_t  args = { 3, values, lens };
+
+    values[0] = "HGET";
+    lens[0] = sizeof("HGET") - 1;
+    values[1] = (char *) key->data;
+    lens[1] = key->len;
+    values[2] = "version";
+    lens[2] = sizeof("version") - 1;
+
+    query->command.handler = ngx_oscp_status_reply;
+    query->command.data = query;
+    query->command.holds = 1;
+
+    return redis ? ngx_oscp_redis_send(redis, &query->command, &args)
+                 : NGX_ERROR;
+}
+
+
 static void
 ngx_oscp_status_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
 {
@@ -359,16 +405,10 @@ ngx_oscp_status_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
         return;
     }
 
-    if (reply == NULL || ngx_oscp_status_moved(query, reply)) {
-        status->lost = 1;
-
-    } else if (query->connection) {
-        if (ngx_oscp_status_members(query, reply) != NGX_OK) {
-            status->lost = 1;
-        }
-
-    } else if (reply->type == REDIS_REPLY_INTEGER) {
-        *query->length += reply->integer;
+    if (reply == NULL || ngx_oscp_status_moved(query, reply)
+        || ngx_oscp_status_take(query, reply) != NGX_OK)
+    {
+        status->lost |= query->connection || query->length;
     }
 
     if (status->pending) {
@@ -386,13 +426,33 @@ ngx_oscp_status_reply(ngx_oscp_redis_command_t *command, redisReply *reply)
 }
 
 
+/* NGX_ERROR: there is no memory for what it says. */
+static ngx_int_t
+ngx_oscp_status_take(ngx_oscp_status_query_t *query, const redisReply *reply)
+{
+    if (query->connection) {
+        return ngx_oscp_status_members(query, reply);
+    }
+
+    if (query->length == NULL) {
+        return ngx_oscp_status_published(query, reply);
+    }
+
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        *query->length += reply->integer;
+    }
+
+    return NGX_OK;
+}
+
+
 /* Whether the one that was asked is not the right one any more. */
 static ngx_uint_t
 ngx_oscp_status_moved(ngx_oscp_status_query_t *query, const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_ERROR
            && ngx_oscp_store_refused(&ngx_oscp_process_get()->store,
-                                     query->command.redis, query->shard, reply)
+                                     query->command.redis, query->route, reply)
               == NGX_AGAIN;
 }
 
@@ -461,6 +521,35 @@ ngx_oscp_status_members(ngx_oscp_status_query_t *query,
 
 
 static ngx_int_t
+ngx_oscp_status_published(ngx_oscp_status_query_t *query,
+    const redisReply *reply)
+{
+    char       *p;
+    size_t      size;
+    ngx_str_t  *text = &query->status->published;
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return NGX_OK;
+    }
+
+    size = oscp_write_escape(reply->str, reply->len, NULL, 0) + 1;
+
+    p = ngx_pnalloc(query->status->pool, size + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = (u_char *) p;
+    *p++ = '"';
+    p += oscp_write_escape(reply->str, reply->len, p, size);
+    *p++ = '"';
+    text->len = (u_char *) p - text->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_oscp_status_answer(ngx_oscp_status_t *status)
 {
     size_t               size;
@@ -472,7 +561,7 @@ ngx_oscp_status_answer(ngx_oscp_status_t *status)
         status->redis = "down";
     }
 
-    size = NGX_OSCP_STATUS_HEAD_SIZE;
+    size = NGX_OSCP_STATUS_HEAD_SIZE + status->published.len;
 
     if (process) {
         size += process->store.nnodes * NGX_OSCP_STATUS_NODE_SIZE;
@@ -505,6 +594,9 @@ ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
                      "\"shards\":%i,\"configuration\":\"%*s\",",
                      OSCP_VERSION, status->redis, conf->shards,
                      sizeof(conf->version), conf->version);
+    p = status->published.len
+        ? ngx_slprintf(p, last, "\"published\":%V,", &status->published)
+        : ngx_slprintf(p, last, "\"published\":null,");
 
     if (status->lost || status->pending
         || ngx_strcmp(status->redis, "up") != 0)

@@ -170,5 +170,114 @@ subtest 'a worker that a reload has overtaken keeps silent' => sub {
     $door->configure(settings => '');
 };
 
+# What the door's log has said of others since an offset.
+sub complaints {
+    my ($offset) = @_;
+
+    return $door->nginx->log_text($offset) =~ /\[error\].*oscp:\ another\ nginx
+        \ has\ published\ configuration\ (\S+)\ in\ place\ of\ $version:
+        \ only\ one\ nginx\ may\ publish\ under\ a\ prefix/xg;
+}
+
+# Another nginx on the same Redis.
+sub neighbour {
+    my (%o) = @_;
+    my $other = OSCP::Door->new(redis => $redis->address, %o);
+
+    $other->nginx->start;
+    return $other;
+}
+
+my $status = 'location = /status { oscp_status; }';
+
+subtest 'an nginx without connections publishes nothing' => sub {
+    $door->nginx->reload;
+    ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
+    my $other = neighbour(edit => sub { $_ = '' }, server => $status);
+    ok(wait_for(sub { $other->status->{redis} eq 'up' }, 10), 'connected');
+    is($other->status->{published}, $version, 'it shows what is published');
+    isnt($other->status->{configuration}, $version, 'beside its own');
+    ok($other->reload, 'reloaded');
+    ok(wait_for(sub { $other->status->{redis} eq 'up' }, 10), 'connected');
+    is($door->version, $version, 'and it stands');
+    ok($door->document, 'whole');
+    $redis->command('FLUSHALL');
+    ok(wait_for(sub { ($door->version // '') eq $version }, 15),
+        'what is lost is published by the one that has connections');
+    unlike($other->nginx->log_text, qr/published/, 'it has said nothing');
+    $other->finish;
+};
+
+subtest 'a reload takes the last connection out' => sub {
+    $door->configure(edit => sub { $_ = '' }, server => $status);
+    ok($door->reload, 'reloaded');
+    ok(wait_for(sub { !$door->document }, 10), 'it disappears');
+    is($door->status->{published}, $door->status->{configuration},
+        'under a version of its own');
+    is($redis->command('HLEN', 'oscp:config'), 2, 'and nothing is left');
+    $door->configure(edit => undef, server => undef);
+    ok($door->reload, 'put back');
+    ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
+};
+
+subtest 'and leaves alone what another nginx has published' => sub {
+    my $other = neighbour(settings => 'heartbeat_interval 21s;');
+    ok(wait_for(sub { $door->version ne $version }, 10), 'the other one has');
+    my $theirs = $door->version;
+    $door->configure(edit => sub { $_ = '' }, server => $status);
+    ok($door->reload, 'reloaded');
+    ok(wait_for(sub { $door->status->{redis} eq 'up' }, 10), 'connected');
+    is($door->version, $theirs, 'it stands');
+    $other->finish;
+    $door->configure(edit => undef, server => undef);
+    ok($door->reload, 'put back');
+    ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
+};
+
+subtest 'two nginx of different configurations' => sub {
+    $door->configure(server => "$status location /oscp/fp/2.0/ {"
+        . ' oscp_endpoint vector; }');
+    ok($door->reload && $door->ready, 'with a status');
+    my $offset = -s $door->nginx->error_log;
+    my $other = neighbour(settings => 'heartbeat_interval 21s;');
+    ok(wait_for(sub { complaints($offset) }, 15), 'the first one complains');
+    my $theirs = $door->version;
+    is_deeply([complaints($offset)], [$theirs], 'and names the version');
+    is($door->status->{configuration}, $version, 'the status has ours');
+    is($door->status->{published}, $theirs, 'and what is published');
+    unlike($other->nginx->log_text, qr/another nginx/, 'the other does not');
+
+    $other->configure(settings => 'heartbeat_interval 22s;');
+    ok($other->reload, 'the other is changed');
+    ok(wait_for(sub { 2 == (() = complaints($offset)) }, 15), 'a second complaint');
+    is((complaints($offset))[1], $door->version, 'which names that version');
+    select undef, undef, undef, 6;
+    is(scalar(() = complaints($offset)), 2, 'each is named once');
+
+    $offset = -s $door->nginx->error_log;
+    ok($door->reload, 'a reload publishes again');
+    ok(wait_for(sub { $door->version eq $version }, 10), 'as it was');
+    ok(wait_for(sub { $other->nginx->log_text =~ /another\ nginx
+        \ has\ published\ configuration\ $version/x }, 15), 'now the other one complains');
+    $other->finish;
+    is_deeply([complaints($offset)], [], 'and we do not');
+};
+
+subtest 'two nginx of equal configurations' => sub {
+    my $offset = -s $door->nginx->error_log;
+    my $other = neighbour(server => $status);
+    ok(wait_for(sub { $other->status->{redis} eq 'up' }, 10), 'connected');
+    is($other->status->{published}, $version, 'what is published');
+    is($other->status->{configuration}, $version, 'is its own');
+    select undef, undef, undef, 6;
+    $other->finish;
+    is_deeply([complaints($offset)], [], 'nobody complains');
+    unlike($other->nginx->log_text, qr/another nginx/, 'nor the other');
+};
+
+# Of what went before: a reload is no other nginx.
+my $others = () = $door->nginx->log_text =~ /another nginx/g;
+is($others, 2, 'no complaint of another kind');
+
 $door->finish;
 done_testing();

@@ -34,6 +34,7 @@ subtest 'at start' => sub {
     is($status->{redis}, 'up', 'Redis is up');
     is($status->{shards}, 1, 'shards');
     is($status->{configuration}, $door->version, 'configuration');
+    is($status->{published}, $door->version, 'which is the published one');
     is($status->{backlog}, 0, 'backlog');
     is($status->{samples}, 0, 'samples');
     is_deeply([map { $_->{name} } @{$status->{connections}}],
@@ -103,6 +104,7 @@ subtest 'Redis away' => sub {
     my $status = $door->status;
     is($status->{backlog}, undef, 'the backlog is not known');
     is($status->{samples}, undef, 'nor the samples');
+    is($status->{published}, undef, 'nor what is published');
     my $vector = connection('vector');
     is($vector->{state}, undef, 'nor a state');
     is($vector->{enabled}, undef, 'nor whether enabled');

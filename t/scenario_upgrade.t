@@ -247,6 +247,9 @@ is_deeply([map { $_->{note} } $cp->records(dir => 'note')], [],
     'no promise of ours ran out');
 is($stack->connection->{state}, 'online', 'online all the time');
 
+unlike(slurp($nginx->error_log), qr/another nginx/,
+    'reloads and upgrades were not taken for another nginx');
+
 my $last = master();
 kill 'QUIT', $last;
 ok(wait_for(sub { gone($last) }, 20), 'the last master ends');
