@@ -45,6 +45,8 @@ static char *ngx_oscp_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_oscp_conf_set_location(ngx_conf_t *cf,
     ngx_oscp_loc_conf_t *lcf, ngx_http_handler_pt handler);
+static char *ngx_oscp_conf_set_handler(ngx_conf_t *cf,
+    ngx_oscp_loc_conf_t *lcf, ngx_http_handler_pt handler);
 static char *ngx_oscp_conf_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -226,6 +228,8 @@ ngx_oscp_conf_create_loc(ngx_conf_t *cf)
 /*
  * A location is an endpoint by its own directive alone; the blocks inside it
  * that nginx treats as part of it ("if", "limit_except") go on being one.
+ * Only now is it seen that another module's directive, further down, has put
+ * its own handler in the place of ours.
  */
 char *
 ngx_oscp_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
@@ -236,7 +240,15 @@ ngx_oscp_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (conf->endpoint == NULL && prev->endpoint
+    if (conf->handler && clcf->handler != conf->handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\" must have a location of its own: another "
+                      "directive takes the requests of \"%V\" in %V:%ui",
+                      &conf->directive, &clcf->name, &conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->handler == NULL && prev->handler
         && (clcf->noname || clcf->lmt_excpt))
     {
         *conf = *prev;
@@ -446,25 +458,22 @@ ngx_oscp_conf_set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* A location is one of them, of one connection. */
+/* One that names a connection. */
 static char *
 ngx_oscp_conf_set_location(ngx_conf_t *cf, ngx_oscp_loc_conf_t *lcf,
     ngx_http_handler_pt handler)
 {
+    char                              *rv;
     ngx_str_t                         *args = cf->args->elts;
     ngx_oscp_main_conf_t              *mcf;
     ngx_oscp_endpoint_ref_t           *ref;
-    ngx_http_core_loc_conf_t          *clcf;
     ngx_http_compile_complex_value_t   ccv;
 
-    if (lcf->endpoint) {
-        return ngx_oscp_conf_wrong(cf, &args[1],
-                                   lcf->handler == handler
-                                   ? "is there twice"
-                                   : "must have a location of its own");
+    rv = ngx_oscp_conf_set_handler(cf, lcf, handler);
+    if (rv) {
+        return ngx_oscp_conf_wrong(cf, &args[1], rv);
     }
 
-    lcf->handler = handler;
     lcf->endpoint = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
     if (lcf->endpoint == NULL) {
         return NGX_CONF_ERROR;
@@ -479,25 +488,17 @@ ngx_oscp_conf_set_location(ngx_conf_t *cf, ngx_oscp_loc_conf_t *lcf,
         return NGX_CONF_ERROR;
     }
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
-    mcf->used = 1;
-
     if (lcf->endpoint->lengths == NULL) {
+        mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
+
         ref = ngx_array_push(&mcf->endpoints);
         if (ref == NULL) {
             return NGX_CONF_ERROR;
         }
 
         ref->conf = lcf;
-        ref->directive = args[0];
         ref->name = args[1];
-        ref->file = cf->conf_file->file.name;
-        ref->line = cf->conf_file->line;
     }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = handler;
-    lcf->location = clcf;
 
     return NGX_CONF_OK;
 }
@@ -506,16 +507,41 @@ ngx_oscp_conf_set_location(ngx_conf_t *cf, ngx_oscp_loc_conf_t *lcf,
 static char *
 ngx_oscp_conf_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    return ngx_oscp_conf_set_handler(cf, conf, ngx_oscp_status_handler);
+}
+
+
+/* A location is one of them.  NULL, or what is wrong with the directive. */
+static char *
+ngx_oscp_conf_set_handler(ngx_conf_t *cf, ngx_oscp_loc_conf_t *lcf,
+    ngx_http_handler_pt handler)
+{
+    ngx_str_t                 *args = cf->args->elts;
     ngx_oscp_main_conf_t      *mcf;
     ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (lcf->handler == handler) {
+        return "is there twice";
+    }
+
+    if (lcf->handler || clcf->handler) {
+        return "must have a location of its own";
+    }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
     mcf->used = 1;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_oscp_status_handler;
+    clcf->handler = handler;
 
-    return NGX_CONF_OK;
+    lcf->handler = handler;
+    lcf->location = clcf;
+    lcf->directive = args[0];
+    lcf->file = cf->conf_file->file.name;
+    lcf->line = cf->conf_file->line;
+
+    return NULL;
 }
 
 
@@ -641,8 +667,8 @@ ngx_oscp_conf_finish_endpoints(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
         if (ref[i].conf->connection == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"%V %V\" names no oscp_connection in %V:%ui",
-                          &ref[i].directive, &ref[i].name, &ref[i].file,
-                          ref[i].line);
+                          &ref[i].conf->directive, &ref[i].name,
+                          &ref[i].conf->file, ref[i].conf->line);
             return NGX_ERROR;
         }
 
@@ -651,8 +677,9 @@ ngx_oscp_conf_finish_endpoints(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
         {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"%V %V\" names a connection without \"accept "
-                          "oauth\" in %V:%ui", &ref[i].directive,
-                          &ref[i].name, &ref[i].file, ref[i].line);
+                          "oauth\" in %V:%ui", &ref[i].conf->directive,
+                          &ref[i].name, &ref[i].conf->file,
+                          ref[i].conf->line);
             return NGX_ERROR;
         }
     }

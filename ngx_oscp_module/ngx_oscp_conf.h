@@ -20,9 +20,12 @@
 #define NGX_OSCP_VERSION_LEN  16        /* hex digits of the configuration's */
 
 typedef struct {
-    ngx_http_complex_value_t     *endpoint;    /* NULL: none of oscp_endpoint,
-                                                  oscp_token, … */
-    ngx_http_handler_pt           handler;
+    ngx_http_handler_pt           handler;     /* NULL: none of oscp_endpoint,
+                                                  oscp_status, … */
+    ngx_str_t                     directive;   /* which of them, and where */
+    ngx_str_t                     file;
+    ngx_uint_t                    line;
+    ngx_http_complex_value_t     *endpoint;    /* NULL: oscp_status */
     const ngx_http_core_loc_conf_t
                                  *location;    /* whose it is: `if` and
                                                   limit_except have others */
@@ -32,10 +35,7 @@ typedef struct {
 /* A location that names a connection: checked when all of them are known. */
 typedef struct {
     ngx_oscp_loc_conf_t     *conf;
-    ngx_str_t                directive;
     ngx_str_t                name;
-    ngx_str_t                file;
-    ngx_uint_t               line;
 } ngx_oscp_endpoint_ref_t;
 
 typedef struct {

@@ -176,3 +176,111 @@ POST /a/nothing
 --- error_code: 404
 --- response_body chomp
 {"message":"no such message"}
+
+
+=== TEST 14: an endpoint that is a status as well
+--- config
+location /a/ { oscp_endpoint vector; oscp_status; }
+--- must_die
+--- error_log
+"oscp_status" directive must have a location of its own
+
+
+=== TEST 15: a status that is an endpoint as well
+--- config
+location /a/ { oscp_status; oscp_endpoint vector; }
+--- must_die
+--- error_log
+"oscp_endpoint vector" must have a location of its own
+
+
+=== TEST 16: a status twice
+--- config
+location /a/ { oscp_status; oscp_status; }
+--- must_die
+--- error_log
+"oscp_status" directive is there twice
+
+
+=== TEST 17: a token endpoint that is a status as well
+--- config
+location /a/ { oscp_token vector; oscp_status; }
+--- must_die
+--- error_log
+"oscp_status" directive must have a location of its own
+
+
+=== TEST 18: a status that takes samples as well
+--- config
+location /a/ { oscp_status; oscp_measurements vector; }
+--- must_die
+--- error_log
+"oscp_measurements vector" must have a location of its own
+
+
+=== TEST 19: an endpoint behind proxy_pass
+--- config
+location /a/ { proxy_pass http://127.0.0.1:9; oscp_endpoint vector; }
+--- must_die
+--- error_log
+"oscp_endpoint vector" must have a location of its own
+
+
+=== TEST 20: an endpoint before proxy_pass
+--- config
+location /a/ { oscp_endpoint vector; proxy_pass http://127.0.0.1:9; }
+--- must_die
+--- error_log
+"oscp_endpoint" must have a location of its own: another directive takes the requests of "/a/" in
+
+
+=== TEST 21: a status behind empty_gif
+--- config
+location /a/ { empty_gif; oscp_status; }
+--- must_die
+--- error_log
+"oscp_status" directive must have a location of its own
+
+
+=== TEST 22: a status before empty_gif
+--- config
+location /a/ { oscp_status; empty_gif; }
+--- must_die
+--- error_log
+"oscp_status" must have a location of its own: another directive takes the requests of "/a/" in
+
+
+=== TEST 23: samples before proxy_pass
+--- config
+location /a/ { oscp_measurements vector; proxy_pass http://127.0.0.1:9; }
+--- must_die
+--- error_log
+"oscp_measurements" must have a location of its own: another directive takes the requests of "/a/" in
+
+
+=== TEST 24: another handler in a block within is its own affair
+--- config
+location /a/ {
+    oscp_endpoint vector;
+    location /a/gif { empty_gif; }
+    location /a/status { oscp_status; }
+}
+--- request eval: ::with_body('POST /a/heartbeat', 'GET /a/gif', 'GET /a/status')
+--- more_headers eval: ::ids(3)
+--- error_code eval
+[204, 200, 200]
+
+
+=== TEST 25: a status with `if` and `limit_except`
+--- config
+location = /status {
+    oscp_status;
+    if ($arg_x) { set $y 1; }
+    limit_except HEAD { allow 127.0.0.1; deny all; }
+}
+--- request eval: ['GET /status', 'GET /status?x=1']
+--- more_headers
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+['"connections":', '"connections":']
