@@ -234,10 +234,6 @@ ngx_oscp_address_password(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
 {
     ngx_str_t  value;
 
-    if (redis->password.len) {
-        return "is there twice";
-    }
-
     if (ngx_oscp_secret_read(cf, path, &value) != NGX_OK) {
         return NGX_CONF_ERROR;
     }

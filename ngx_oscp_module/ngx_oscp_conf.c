@@ -299,7 +299,9 @@ ngx_oscp_conf_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_oscp_address_parameter(cf, redis, &args[i]);
+        rv = ngx_oscp_value_repeated(args, i)
+             ? "has a parameter twice"
+             : ngx_oscp_address_parameter(cf, redis, &args[i]);
         if (rv) {
             return ngx_oscp_conf_wrong(cf, &args[i], rv);
         }

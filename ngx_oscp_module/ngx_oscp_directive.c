@@ -493,7 +493,10 @@ ngx_oscp_directive_set_group(ngx_conf_t *cf, ngx_oscp_builder_t *b,
     for (i = 2; i < cf->args->nelts; i++) {
         rv = NULL;
 
-        if (ngx_oscp_value_named(&args[i], "scope=", &value)) {
+        if (ngx_oscp_value_repeated(args, i)) {
+            rv = "has a parameter twice";
+
+        } else if (ngx_oscp_value_named(&args[i], "scope=", &value)) {
             group->scope = (char *) value.data;
 
         } else if (ngx_oscp_value_named(&args[i], "circuit=", &value)) {

@@ -165,6 +165,28 @@ ngx_oscp_value_named(const ngx_str_t *text, const char *key, ngx_str_t *value)
 }
 
 
+ngx_uint_t
+ngx_oscp_value_repeated(const ngx_str_t *args, ngx_uint_t i)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   n;
+
+    p = ngx_strlchr(args[i].data, args[i].data + args[i].len, '=');
+    len = p ? (size_t) (p + 1 - args[i].data) : args[i].len;
+
+    for (n = 2; n < i; n++) {
+        if ((p ? args[n].len >= len : args[n].len == len)
+            && ngx_memcmp(args[n].data, args[i].data, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 char *
 ngx_oscp_value_header(const ngx_str_t *text)
 {

@@ -35,6 +35,12 @@ char *ngx_oscp_value_flag(const ngx_str_t *text, ngx_uint_t *flag);
 ngx_uint_t ngx_oscp_value_named(const ngx_str_t *text, const char *key,
     ngx_str_t *value);
 
+/*
+ * 1 when the parameter args[i], "KEY=VALUE" or a word, stands among the `i`
+ * before it as well, whatever its value; args[0] and args[1] are none.
+ */
+ngx_uint_t ngx_oscp_value_repeated(const ngx_str_t *args, ngx_uint_t i);
+
 /* What can stand in one header line: no control characters, not empty. */
 char *ngx_oscp_value_header(const ngx_str_t *text);
 

@@ -115,6 +115,11 @@ my @wrong = (
         '"group G2 scope=s colour=red" has a parameter that is not known: it'
         . ' takes scope='],
     ['group DEPOT01 scope=s;', '"group DEPOT01', 'is there twice'],
+    map({ ["group G2 $_;", "\"group G2 $_\" has a parameter twice"] }
+        'scope=s scope=t', 'scope=s scope=s', 'scope=s circuit=c circuit=d',
+        'scope=s rated=60kW rated=60kW', 'scope=s asset=a asset=',
+        'scope=s safe_default=6kW safe_default=60kW',
+        'scope=s voltage=230 voltage=400'),
     ['group G2 scope=depot-1;', '"group G2 scope=depot-1" its scope must not'],
     ['moon full;', '"moon full" is not known'],
     ['dialect strict; dialect strict;', '"dialect strict" is there twice'],

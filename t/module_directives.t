@@ -243,3 +243,43 @@ plain
 --- wait: 0.5
 --- redis_check
 EXISTS oscp:config => 0
+
+
+=== TEST 29: oscp_redis db twice
+--- http_config
+oscp_redis 127.0.0.1 db=1 db=2;
+--- must_die
+--- error_log
+"oscp_redis db=2" has a parameter twice
+
+
+=== TEST 30: oscp_redis user twice
+--- http_config
+oscp_redis 127.0.0.1 user=a user=a;
+--- must_die
+--- error_log
+"oscp_redis user=a" has a parameter twice
+
+
+=== TEST 31: oscp_redis tls twice
+--- http_config
+oscp_redis 127.0.0.1 tls tls;
+--- must_die
+--- error_log
+"oscp_redis tls" has a parameter twice
+
+
+=== TEST 32: oscp_redis tls_ca twice
+--- http_config
+oscp_redis 127.0.0.1 tls_ca=a tls_ca=b;
+--- must_die
+--- error_log
+"oscp_redis tls_ca=b" has a parameter twice
+
+
+=== TEST 33: oscp_redis password_file twice
+--- http_config
+oscp_redis 127.0.0.1 password_file=$TEST_NGINX_OSCP_DIR/token password_file=x;
+--- must_die
+--- error_log
+"oscp_redis password_file=x" has a parameter twice
