@@ -14,7 +14,9 @@
 #include "ngx_oscp_value.h"
 
 
-static void ngx_oscp_address_mask(ngx_str_t *address);
+static ngx_uint_t ngx_oscp_address_mask(ngx_str_t *text);
+static ngx_uint_t ngx_oscp_address_named(const ngx_str_t *text,
+    const u_char *end);
 static char *ngx_oscp_address_resolve(ngx_conf_t *cf, ngx_array_t *peers,
     const oscp_host_t *host);
 static char *ngx_oscp_address_password(ngx_conf_t *cf,
@@ -37,7 +39,7 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
         != OSCP_OK)
     {
         shown = *address;
-        ngx_oscp_address_mask(&shown);
+        (void) ngx_oscp_address_mask(&shown);
         return ngx_oscp_conf_wrong(cf, &shown, err.text);
     }
 
@@ -90,19 +92,61 @@ ngx_oscp_address_set(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
 }
 
 
-/* Of a URL with a password in it only what follows that. */
-static void
-ngx_oscp_address_mask(ngx_str_t *address)
+/*
+ * Leaves of a text what cannot be a password: the name of a parameter, the
+ * host of a URL, the URL's scheme.  Returns 0, with the text as it is, when
+ * there is nothing by which to tell.
+ */
+static ngx_uint_t
+ngx_oscp_address_mask(ngx_str_t *text)
 {
-    u_char  *p;
+    u_char  *p, *equals, *last = text->data + text->len;
 
-    for (p = address->data + address->len; p > address->data; p--) {
+    equals = ngx_strlchr(text->data, last, '=');
+
+    if (equals && ngx_oscp_address_named(text, equals)) {
+        text->len = equals + 1 - text->data;
+        return 1;
+    }
+
+    for (p = last; p > text->data; p--) {
         if (p[-1] == '@') {
-            address->len -= p - 1 - address->data;
-            address->data = p - 1;
-            return;
+            equals = ngx_strlchr(p, last, '=');
+            text->data = p - 1;
+            text->len = (equals ? equals : last) - text->data;
+            return 1;
         }
     }
+
+    /* Base64 ends in "=". */
+    if (equals) {
+        text->len = 0;
+        return 1;
+    }
+
+    p = ngx_strnstr(text->data, "://", text->len);
+    if (p) {
+        text->len = p + 3 - text->data;
+        return 1;
+    }
+
+    return 0;
+}
+
+
+/* Whether "NAME=VALUE" begins there: nothing that was made at random. */
+static ngx_uint_t
+ngx_oscp_address_named(const ngx_str_t *text, const u_char *end)
+{
+    const u_char  *p;
+
+    for (p = text->data; p < end; p++) {
+        if ((*p < 'a' || *p > 'z') && *p != '_') {
+            return 0;
+        }
+    }
+
+    return p > text->data && end + 1 < text->data + text->len;
 }
 
 
@@ -151,7 +195,6 @@ char *
 ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
     const ngx_str_t *arg)
 {
-    u_char     *p;
     ngx_int_t   n;
     ngx_str_t   value;
 
@@ -189,8 +232,10 @@ ngx_oscp_address_parameter(ngx_conf_t *cf, ngx_oscp_redis_conf_t *redis,
 
     /* Nobody knows what it is: it may be the password itself. */
     value = *arg;
-    p = ngx_strlchr(value.data, value.data + value.len, '=');
-    value.len = p ? (size_t) (p + 1 - value.data) : value.len;
+
+    if (!ngx_oscp_address_mask(&value)) {
+        value.len = 0;
+    }
 
     return ngx_oscp_conf_wrong(cf, &value, "must be user=, password_file=, "
                                "db=, tls or tls_ca=");

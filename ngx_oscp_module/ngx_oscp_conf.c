@@ -270,8 +270,8 @@ ngx_oscp_conf_wrong(ngx_conf_t *cf, const ngx_str_t *value,
     ngx_str_t  *args = cf->args->elts;
 
     if (mistake != NGX_CONF_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V %V\" %s", &args[0],
-                           value, mistake);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V%s%V\" %s", &args[0],
+                           value->len ? " " : "", value, mistake);
     }
 
     return NGX_CONF_ERROR;
@@ -288,7 +288,7 @@ ngx_oscp_conf_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_oscp_redis_conf_t  *redis = &mcf->redis;
 
     if (redis->url.data) {
-        return ngx_oscp_conf_wrong(cf, &args[1], "is there twice");
+        return "is there twice";
     }
 
     mcf->used = 1;

@@ -78,8 +78,9 @@ void *ngx_oscp_conf_create_loc(ngx_conf_t *cf);
 char *ngx_oscp_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
 
 /*
- * Says in the log what is wrong with a value of the directive at hand; nothing
- * when `mistake` is NGX_CONF_ERROR.  Returns NGX_CONF_ERROR.
+ * Says in the log what is wrong with a value of the directive at hand (empty:
+ * it is not shown); nothing when `mistake` is NGX_CONF_ERROR.  Returns
+ * NGX_CONF_ERROR.
  */
 char *ngx_oscp_conf_wrong(ngx_conf_t *cf, const ngx_str_t *value,
     const char *mistake);

@@ -34,7 +34,7 @@ oscp_redis no-such-host.invalid;
 --- main: oscp_redis 127.0.0.1;
 --- must_die
 --- error_log
-"oscp_redis 127.0.0.1" is there twice
+"oscp_redis" directive is there twice
 
 
 === TEST 4: oscp_redis with an unknown parameter
@@ -283,3 +283,113 @@ oscp_redis 127.0.0.1 password_file=$TEST_NGINX_OSCP_DIR/token password_file=x;
 --- must_die
 --- error_log
 "oscp_redis password_file=x" has a parameter twice
+
+
+=== TEST 34: a password behind the address
+--- http_config
+oscp_redis 127.0.0.1:6379 geheim;
+--- must_die
+--- error_log
+"oscp_redis" must be user=, password_file=
+--- no_error_log
+geheim
+
+
+=== TEST 35: a password that is encoded
+--- http_config
+oscp_redis 127.0.0.1:6379 geheim0Z==;
+--- must_die
+--- error_log
+"oscp_redis" must be user=, password_file=
+--- no_error_log
+geheim
+
+
+=== TEST 36: a password with an = in it
+--- http_config
+oscp_redis 127.0.0.1:6379 geheim1=x;
+--- must_die
+--- error_log
+"oscp_redis" must be user=, password_file=
+--- no_error_log
+geheim
+
+
+=== TEST 37: a password with an @ in it
+--- http_config
+oscp_redis 127.0.0.1:6379 geheim@;
+--- must_die
+--- error_log
+"oscp_redis @" must be user=, password_file=
+--- no_error_log
+geheim
+
+
+=== TEST 38: a password in place of the address
+--- http_config
+oscp_redis password=geheim;
+--- must_die
+--- error_log
+"oscp_redis password=" must be unix:/PATH, HOST
+--- no_error_log
+geheim
+
+
+=== TEST 39: the same with an @ in it
+--- http_config
+oscp_redis password=x@geheim;
+--- must_die
+--- error_log
+"oscp_redis password=" must be unix:/PATH, HOST
+--- no_error_log
+geheim
+
+
+=== TEST 40: an encoded password in place of the address
+--- http_config
+oscp_redis geheim0Z==;
+--- must_die
+--- error_log
+"oscp_redis" must be unix:/PATH, HOST
+--- no_error_log
+geheim
+
+
+=== TEST 41: a URL with a password and no host
+--- http_config
+oscp_redis redis://:geheim;
+--- must_die
+--- error_log
+"oscp_redis redis://" must be unix:/PATH, HOST
+--- no_error_log
+geheim
+
+
+=== TEST 42: a URL with a password that has an =
+--- http_config
+oscp_redis redis://user:geheim=1@127.0.0.1;
+--- must_die
+--- error_log
+"oscp_redis @127.0.0.1" must be unix:/PATH, HOST
+--- no_error_log
+geheim
+
+
+=== TEST 43: a URL without a host and an = in it
+--- http_config
+oscp_redis redis://:geheim/?db=1;
+--- must_die
+--- error_log
+"oscp_redis" must be unix:/PATH, HOST
+--- no_error_log
+geheim
+
+
+=== TEST 44: a second address that is none
+--- http_config
+oscp_redis 127.0.0.1; oscp_redis password=geheim;
+--- must_die
+--- error_log
+"oscp_redis" directive is there twice
+--- no_error_log
+geheim
