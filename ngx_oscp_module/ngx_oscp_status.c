@@ -17,8 +17,9 @@
 #include "ngx_oscp_status.h"
 
 #define NGX_OSCP_STATUS_POOL_SIZE   4096
-#define NGX_OSCP_STATUS_HEAD_SIZE   256
+#define NGX_OSCP_STATUS_HEAD_SIZE   320
 #define NGX_OSCP_STATUS_EACH_SIZE   640     /* beside what Redis says */
+#define NGX_OSCP_STATUS_ERROR_SIZE  512     /* of what Redis says, as it is */
 #define NGX_OSCP_STATUS_NODE_SIZE   (64 + 6 * NGX_OSCP_REDIS_TEXT_SIZE)
 
 extern ngx_module_t  ngx_http_oscp_module;
@@ -32,6 +33,7 @@ typedef struct {
     const ngx_oscp_connection_t  *connection;      /* NULL: a stream, whose */
     int64_t                      *length;          /* length is added here;
                                                       NULL: the version */
+    const ngx_str_t              *key;
     ngx_uint_t                    route;           /* as the store counts */
     ngx_str_t                     text;            /* the members it gave */
 } ngx_oscp_status_query_t;
@@ -43,10 +45,12 @@ struct ngx_oscp_status_s {
     const char                  *redis;      /* the word for its state */
     ngx_uint_t                   pending;    /* replies to come */
     ngx_uint_t                   lost;       /* a reply did not come */
-    int64_t                      backlog;    /* messages not yet settled */
-    int64_t                      samples;    /* and samples */
+    int64_t                      backlog;    /* messages not yet settled, … */
+    int64_t                      samples;    /* … samples; negative: unknown */
     ngx_oscp_status_query_t     *queries;    /* connections, then the others */
     ngx_str_t                    published;  /* the version, quoted; or empty */
+    ngx_str_t                    error;      /* the same, of the first reply
+                                                that says nothing */
 };
 
 
@@ -61,7 +65,7 @@ static ngx_int_t ngx_oscp_status_ask_streams(ngx_oscp_status_t *status,
 static ngx_int_t ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
     ngx_oscp_status_query_t *query);
 static ngx_int_t ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
-    ngx_oscp_status_query_t *query, const ngx_str_t *stream);
+    ngx_oscp_status_query_t *query);
 static ngx_int_t ngx_oscp_status_ask_version(ngx_oscp_redis_t *redis,
     ngx_oscp_status_query_t *query);
 static void ngx_oscp_status_reply(ngx_oscp_redis_command_t *command,
@@ -74,9 +78,17 @@ static ngx_int_t ngx_oscp_status_members(ngx_oscp_status_query_t *query,
     const redisReply *reply);
 static ngx_int_t ngx_oscp_status_published(ngx_oscp_status_query_t *query,
     const redisReply *reply);
+static ngx_int_t ngx_oscp_status_unknown(ngx_oscp_status_query_t *query,
+    const redisReply *reply);
+static ngx_int_t ngx_oscp_status_quote(ngx_pool_t *pool, const ngx_str_t *from,
+    ngx_str_t *to);
 
 static ngx_int_t ngx_oscp_status_answer(ngx_oscp_status_t *status);
 static u_char *ngx_oscp_status_write(const ngx_oscp_status_t *status,
+    u_char *p, u_char *last);
+static u_char *ngx_oscp_status_write_text(const char *name,
+    const ngx_str_t *value, u_char *p, u_char *last);
+static u_char *ngx_oscp_status_write_number(const char *name, int64_t value,
     u_char *p, u_char *last);
 static u_char *ngx_oscp_status_write_nodes(const ngx_oscp_store_t *store,
     u_char *p, u_char *last);
@@ -226,6 +238,7 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
     for (i = 0; i < status->conf->connections.nelts; i++, query++) {
         query->status = status;
         query->connection = connection[i];
+        query->key = &connection[i]->key;
         query->route = connection[i]->shard;
 
         if (ngx_oscp_status_ask_connection(
@@ -253,6 +266,7 @@ ngx_oscp_status_ask(ngx_oscp_status_t *status, ngx_oscp_process_t *process)
 
     query = &status->queries[status->pending];
     query->status = status;
+    query->key = &status->conf->config_key;
     query->route = status->conf->shards;
 
     /* In a cluster it lies by itself: what else is known is shown without. */
@@ -277,10 +291,11 @@ ngx_oscp_status_ask_streams(ngx_oscp_status_t *status,
         query = &status->queries[status->pending];
         query->status = status;
         query->length = length;
+        query->key = &streams[shard];
         query->route = shard;
 
         if (ngx_oscp_status_ask_stream(ngx_oscp_store_shard(store, shard),
-                                       query, &streams[shard])
+                                       query)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -322,8 +337,8 @@ ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
 
     values[0] = "HMGET";
     lens[0] = sizeof("HMGET") - 1;
-    values[1] = (char *) query->connection->key.data;
-    lens[1] = query->connection->key.len;
+    values[1] = (char *) query->key->data;
+    lens[1] = query->key->len;
 
     for (i = 0; i < NGX_OSCP_STATUS_FIELDS; i++) {
         values[2 + i] = ngx_oscp_status_fields[i];
@@ -340,7 +355,7 @@ ngx_oscp_status_ask_connection(ngx_oscp_redis_t *redis,
 
 static ngx_int_t
 ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
-    ngx_oscp_status_query_t *query, const ngx_str_t *stream)
+    ngx_oscp_status_query_t *query)
 {
     size_t                 lens[2];
     const char            *values[2];
@@ -348,8 +363,8 @@ ngx_oscp_status_ask_stream(ngx_oscp_redis_t *redis,
 
     values[0] = "XLEN";
     lens[0] = sizeof("XLEN") - 1;
-    values[1] = (char *) stream->data;
-    lens[1] = stream->len;
+    values[1] = (char *) query->key->data;
+    lens[1] = query->key->len;
 
     query->command.handler = ngx_oscp_status_reply;
     query->command.data = query;
@@ -365,13 +380,12 @@ ngx_oscp_status_ask_version(ngx_oscp_redis_t *redis,
 {
     size_t                 lens[3];
     const char            *values[3];
-    const ngx_str_t       *key = &query->status->conf->config_key;
     ngx_oscp_redis_args_t  args = { 3, values, lens };
 
     values[0] = "HGET";
     lens[0] = sizeof("HGET") - 1;
-    values[1] = (char *) key->data;
-    lens[1] = key->len;
+    values[1] = (char *) query->key->data;
+    lens[1] = query->key->len;
     values[2] = "version";
     lens[2] = sizeof("version") - 1;
 
@@ -438,7 +452,12 @@ ngx_oscp_status_take(ngx_oscp_status_query_t *query, const redisReply *reply)
         return ngx_oscp_status_published(query, reply);
     }
 
-    if (reply->type == REDIS_REPLY_INTEGER) {
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        *query->length = -1;
+        return ngx_oscp_status_unknown(query, reply);
+    }
+
+    if (*query->length >= 0) {
         *query->length += reply->integer;
     }
 
@@ -470,7 +489,7 @@ ngx_oscp_status_members(ngx_oscp_status_query_t *query,
     if (reply->type != REDIS_REPLY_ARRAY
         || reply->elements != NGX_OSCP_STATUS_FIELDS)
     {
-        return NGX_OK;
+        return ngx_oscp_status_unknown(query, reply);
     }
 
     size = 1;
@@ -524,26 +543,68 @@ static ngx_int_t
 ngx_oscp_status_published(ngx_oscp_status_query_t *query,
     const redisReply *reply)
 {
-    char       *p;
-    size_t      size;
-    ngx_str_t  *text = &query->status->published;
+    ngx_str_t           version;
+    ngx_oscp_status_t  *status = query->status;
 
-    if (reply->type != REDIS_REPLY_STRING) {
+    if (reply->type == REDIS_REPLY_NIL) {
         return NGX_OK;
     }
 
-    size = oscp_write_escape(reply->str, reply->len, NULL, 0) + 1;
+    if (reply->type != REDIS_REPLY_STRING) {
+        return ngx_oscp_status_unknown(query, reply);
+    }
 
-    p = ngx_pnalloc(query->status->pool, size + 2);
+    version.data = (u_char *) reply->str;
+    version.len = reply->len;
+
+    return ngx_oscp_status_quote(status->pool, &version, &status->published);
+}
+
+
+/* A reply that is no answer to the question: one of them is shown. */
+static ngx_int_t
+ngx_oscp_status_unknown(ngx_oscp_status_query_t *query,
+    const redisReply *reply)
+{
+    u_char              text[NGX_OSCP_STATUS_ERROR_SIZE];
+    ngx_str_t           error;
+    ngx_oscp_status_t  *status = query->status;
+
+    if (status->error.len) {
+        return NGX_OK;
+    }
+
+    error.data = text;
+    error.len = (reply->type == REDIS_REPLY_ERROR
+                 ? ngx_snprintf(text, sizeof(text), "%V: %*s", query->key,
+                                (size_t) reply->len, reply->str)
+                 : ngx_snprintf(text, sizeof(text), "%V: an unexpected reply "
+                                "of type %d", query->key, reply->type))
+                - text;
+
+    return ngx_oscp_status_quote(status->pool, &error, &status->error);
+}
+
+
+/* As a JSON string. */
+static ngx_int_t
+ngx_oscp_status_quote(ngx_pool_t *pool, const ngx_str_t *from, ngx_str_t *to)
+{
+    char    *p;
+    size_t   size;
+
+    size = oscp_write_escape((char *) from->data, from->len, NULL, 0) + 1;
+
+    p = ngx_pnalloc(pool, size + 2);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    text->data = (u_char *) p;
+    to->data = (u_char *) p;
     *p++ = '"';
-    p += oscp_write_escape(reply->str, reply->len, p, size);
+    p += oscp_write_escape((char *) from->data, from->len, p, size);
     *p++ = '"';
-    text->len = (u_char *) p - text->data;
+    to->len = (u_char *) p - to->data;
 
     return NGX_OK;
 }
@@ -561,7 +622,8 @@ ngx_oscp_status_answer(ngx_oscp_status_t *status)
         status->redis = "down";
     }
 
-    size = NGX_OSCP_STATUS_HEAD_SIZE + status->published.len;
+    size = NGX_OSCP_STATUS_HEAD_SIZE + status->published.len
+           + status->error.len;
 
     if (process) {
         size += process->store.nnodes * NGX_OSCP_STATUS_NODE_SIZE;
@@ -586,7 +648,7 @@ ngx_oscp_status_answer(ngx_oscp_status_t *status)
 static u_char *
 ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
 {
-    ngx_uint_t                   i;
+    ngx_uint_t                   i, known;
     ngx_oscp_process_t          *process = ngx_oscp_process_get();
     const ngx_oscp_main_conf_t  *conf = status->conf;
 
@@ -594,18 +656,16 @@ ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
                      "\"shards\":%i,\"configuration\":\"%*s\",",
                      OSCP_VERSION, status->redis, conf->shards,
                      sizeof(conf->version), conf->version);
-    p = status->published.len
-        ? ngx_slprintf(p, last, "\"published\":%V,", &status->published)
-        : ngx_slprintf(p, last, "\"published\":null,");
+    p = ngx_oscp_status_write_text("published", &status->published, p, last);
+    p = ngx_oscp_status_write_text("error", &status->error, p, last);
 
-    if (status->lost || status->pending
-        || ngx_strcmp(status->redis, "up") != 0)
-    {
-        p = ngx_slprintf(p, last, "\"backlog\":null,\"samples\":null,");
-    } else {
-        p = ngx_slprintf(p, last, "\"backlog\":%L,\"samples\":%L,",
-                         status->backlog, status->samples);
-    }
+    known = !status->lost && !status->pending
+            && ngx_strcmp(status->redis, "up") == 0;
+
+    p = ngx_oscp_status_write_number("backlog", known ? status->backlog : -1,
+                                     p, last);
+    p = ngx_oscp_status_write_number("samples", known ? status->samples : -1,
+                                     p, last);
 
     if (process) {
         p = ngx_oscp_status_write_nodes(&process->store, p, last);
@@ -618,6 +678,26 @@ ngx_oscp_status_write(const ngx_oscp_status_t *status, u_char *p, u_char *last)
     }
 
     return ngx_slprintf(p, last, "]}\n");
+}
+
+
+/* `value` is quoted already; empty: null. */
+static u_char *
+ngx_oscp_status_write_text(const char *name, const ngx_str_t *value,
+    u_char *p, u_char *last)
+{
+    return value->len ? ngx_slprintf(p, last, "\"%s\":%V,", name, value)
+                      : ngx_slprintf(p, last, "\"%s\":null,", name);
+}
+
+
+/* Negative: null. */
+static u_char *
+ngx_oscp_status_write_number(const char *name, int64_t value, u_char *p,
+    u_char *last)
+{
+    return value >= 0 ? ngx_slprintf(p, last, "\"%s\":%L,", name, value)
+                      : ngx_slprintf(p, last, "\"%s\":null,", name);
 }
 
 

@@ -35,6 +35,7 @@ subtest 'at start' => sub {
     is($status->{shards}, 1, 'shards');
     is($status->{configuration}, $door->version, 'configuration');
     is($status->{published}, $door->version, 'which is the published one');
+    is($status->{error}, undef, 'Redis has answered everything');
     is($status->{backlog}, 0, 'backlog');
     is($status->{samples}, 0, 'samples');
     is_deeply([map { $_->{name} } @{$status->{connections}}],
@@ -82,6 +83,39 @@ subtest 'what nginx counts' => sub {
     is(connection('empty')->{messages}{stored}, 0, 'the other is apart');
     ok($door->nginx->reload, 'reloaded');
     is_deeply(connection('vector')->{messages}, $want, 'counters stay');
+};
+
+# Zero would be taken for a stream that is empty.
+subtest 'what Redis cannot say' => sub {
+    my %keys = (backlog => 'oscp:{0}:in', samples => 'oscp:{0}:meter',
+        published => 'oscp:config');
+
+    my $before = $door->status;
+    for my $name (sort keys %keys) {
+        my $key = $keys{$name};
+        $redis->command('RENAME', $key, "$key:aside");
+        $redis->command('SET', $key, 'x');
+        my $status = $door->status;
+        is($status->{$name}, undef, "$name is not known");
+        like($status->{error}, qr/^\Q$key\E: WRONGTYPE /, 'and why');
+        is($status->{redis}, 'up', 'Redis is there');
+        is($status->{$_}, $before->{$_}, "$_ is known")
+            for grep { $_ ne $name } sort keys %keys;
+        $redis->command('DEL', $key);
+        $redis->command('RENAME', "$key:aside", $key);
+    }
+    is_deeply($door->status, $before, 'as it was');
+
+    my $key = 'oscp:{0}:conn:vector';
+    $redis->command('SET', $key, 'x');
+    my $vector = connection('vector');
+    is($vector->{$_}, undef, "$_ of the connection is not known")
+        for qw(state since enabled heartbeat_received_at last_error);
+    is($vector->{messages}{stored}, 3, 'what nginx counts is');
+    like($door->status->{error}, qr/^\Q$key\E: WRONGTYPE /, 'and why');
+    ok(connection('empty')->{enabled}, 'the other connection is');
+    $redis->command('DEL', $key);
+    is($door->status->{error}, undef, 'and then all is');
 };
 
 subtest 'methods' => sub {
