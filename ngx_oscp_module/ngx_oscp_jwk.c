@@ -36,6 +36,19 @@ struct ngx_oscp_jwks_s {
     ngx_oscp_jwk_t  keys[NGX_OSCP_JWKS_KEYS_MAX];
 };
 
+/* Who is told of keys that are passed over. */
+typedef struct {
+    ngx_oscp_jwks_skipped_pt  skipped;    /* NULL: nobody */
+    void                     *data;
+} ngx_oscp_jwk_skips_t;
+
+typedef enum {
+    NGX_OSCP_JWK_TAKEN = 0,
+    NGX_OSCP_JWK_OTHER,                   /* not for us */
+    NGX_OSCP_JWK_UNUSABLE,
+    NGX_OSCP_JWK_NO_MEMORY
+} ngx_oscp_jwk_result_t;
+
 /* Which kinds of keys are taken, and for which algorithms. */
 typedef struct {
     const char      *kty;
@@ -410,37 +423,73 @@ ngx_oscp_jwk_verifies(const cJSON *key)
 }
 
 
-/* 1: taken; 0: not for us; -1: damaged, `*member` and `*must` say how. */
-static int
+/* The public key; what OpenSSL had no memory for is no fault of the key. */
+static ngx_oscp_jwk_result_t
+ngx_oscp_jwk_make(ngx_oscp_jwk_t *key, const ngx_oscp_jwk_kind_t *kind,
+    const cJSON *json, const char **member, const char **must)
+{
+    unsigned long          e;
+    ngx_oscp_jwk_result_t  result = NGX_OSCP_JWK_UNUSABLE;
+
+    ERR_clear_error();
+
+    key->pkey = kind->make(json, member);
+    if (key->pkey) {
+        return NGX_OSCP_JWK_TAKEN;
+    }
+
+    *must = kind->make == ngx_oscp_jwk_make_rsa
+            ? "must be base64url of an RSA key of 2048 to 8192 bits"
+            : "must be base64url of 32 bytes, of a point on the curve";
+
+    while ((e = ERR_get_error()) != 0) {
+        if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE) {
+            result = NGX_OSCP_JWK_NO_MEMORY;
+        }
+    }
+
+    return result;
+}
+
+
+/* Of a key that is UNUSABLE `*member` and `*must` say why. */
+static ngx_oscp_jwk_result_t
 ngx_oscp_jwk_take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
     const char **must)
 {
     size_t                      i;
     const char                 *kid, *alg;
     ngx_oscp_jwk_t             *key = &set->keys[set->n];
+    ngx_oscp_jwk_result_t       result;
     const ngx_oscp_jwk_kind_t  *kind = ngx_oscp_jwk_kind(json);
+
+    if (!cJSON_IsObject(json)) {
+        *member = "";
+        *must = "must be an object";
+        return NGX_OSCP_JWK_UNUSABLE;
+    }
 
     *member = ngx_oscp_jwk_mistyped(json);
     if (*member) {
         *must = "must be of the type that RFC 7517 says";
-        return -1;
+        return NGX_OSCP_JWK_UNUSABLE;
     }
 
     if (kind == NULL || !ngx_oscp_jwk_verifies(json)) {
-        return 0;
+        return NGX_OSCP_JWK_OTHER;
     }
 
     alg = ngx_oscp_jwk_string(json, "alg");
     key->alg = alg ? ngx_oscp_jwk_algorithm(alg, strlen(alg)) : kind->first;
     if (key->alg != kind->first && key->alg != kind->second) {
-        return 0;
+        return NGX_OSCP_JWK_OTHER;
     }
 
     kid = ngx_oscp_jwk_string(json, "kid");
     *member = "kid";
     if (kid && (kid[0] == '\0' || strlen(kid) > NGX_OSCP_JWK_KID_MAX)) {
         *must = "must be 1 to 128 bytes";
-        return -1;
+        return NGX_OSCP_JWK_UNUSABLE;
     }
 
     for (i = 0; kid && i < set->n; i++) {
@@ -448,33 +497,43 @@ ngx_oscp_jwk_take(ngx_oscp_jwks_t *set, const cJSON *json, const char **member,
             && strcmp(set->keys[i].kid, kid) == 0)
         {
             *must = "must be unique among the keys of an algorithm";
-            return -1;
+            return NGX_OSCP_JWK_UNUSABLE;
         }
     }
 
     strcpy(key->kid, kid ? kid : "");
 
-    key->pkey = kind->make(json, member);
-    if (key->pkey == NULL) {
-        *must = kind->make == ngx_oscp_jwk_make_rsa
-                ? "must be base64url of an RSA key of 2048 to 8192 bits"
-                : "must be base64url of 32 bytes, of a point on the curve";
-        return -1;
-    }
+    result = ngx_oscp_jwk_make(key, kind, json, member, must);
+    set->n += result == NGX_OSCP_JWK_TAKEN;
 
-    set->n++;
-    return 1;
+    return result;
+}
+
+
+static void
+ngx_oscp_jwk_tell(const ngx_oscp_jwk_skips_t *skips, int index,
+    const char *member, const char *must)
+{
+    char          path[64];
+    oscp_error_t  why;
+
+    if (skips->skipped) {
+        snprintf(path, sizeof(path), "$.keys[%d]%s%s", index,
+                 member[0] ? "." : "", member);
+        oscp_error_set(&why, OSCP_ERR_SCHEMA, path, "%s", must);
+        skips->skipped(skips->data, &why);
+    }
 }
 
 
 static int
 ngx_oscp_jwk_take_all(ngx_oscp_jwks_t *set, const cJSON *root,
-    oscp_error_t *err)
+    const ngx_oscp_jwk_skips_t *skips, oscp_error_t *err)
 {
-    int           index = 0;
-    char          path[64];
-    const char   *member = "", *must = "";
-    const cJSON  *keys, *key;
+    int                     index = 0;
+    const char             *member = "", *must = "";
+    const cJSON            *keys, *key;
+    ngx_oscp_jwk_result_t   result;
 
     keys = cJSON_GetObjectItemCaseSensitive(root, "keys");
     if (!cJSON_IsArray(keys)) {
@@ -489,10 +548,15 @@ ngx_oscp_jwk_take_all(ngx_oscp_jwks_t *set, const cJSON *root,
     }
 
     cJSON_ArrayForEach(key, keys) {
-        if (ngx_oscp_jwk_take(set, key, &member, &must) < 0) {
-            snprintf(path, sizeof(path), "$.keys[%d].%s", index, member);
-            oscp_error_set(err, OSCP_ERR_SCHEMA, path, "%s", must);
+        result = ngx_oscp_jwk_take(set, key, &member, &must);
+
+        if (result == NGX_OSCP_JWK_NO_MEMORY) {
+            oscp_error_set(err, OSCP_ERR_NOMEM, "$", "must fit in memory");
             return -1;
+        }
+
+        if (result == NGX_OSCP_JWK_UNUSABLE) {
+            ngx_oscp_jwk_tell(skips, index, member, must);
         }
 
         index++;
@@ -509,10 +573,12 @@ ngx_oscp_jwk_take_all(ngx_oscp_jwks_t *set, const cJSON *root,
 
 
 ngx_oscp_jwks_t *
-ngx_oscp_jwks_read(const char *json, size_t len, oscp_error_t *err)
+ngx_oscp_jwks_read(const char *json, size_t len,
+    ngx_oscp_jwks_skipped_pt skipped, void *data, oscp_error_t *err)
 {
-    cJSON            *root;
-    ngx_oscp_jwks_t  *set;
+    cJSON                 *root;
+    ngx_oscp_jwks_t       *set;
+    ngx_oscp_jwk_skips_t   skips = { skipped, data };
 
     if (len > NGX_OSCP_JWKS_SIZE_MAX) {
         oscp_error_set(err, OSCP_ERR_LIMIT, "$", "must be at most %d bytes",
@@ -533,7 +599,7 @@ ngx_oscp_jwks_read(const char *json, size_t len, oscp_error_t *err)
         free(set);
         set = NULL;
 
-    } else if (ngx_oscp_jwk_take_all(set, root, err) != 0) {
+    } else if (ngx_oscp_jwk_take_all(set, root, &skips, err) != 0) {
         ngx_oscp_jwks_free(set);
         set = NULL;
     }

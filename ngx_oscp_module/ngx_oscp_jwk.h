@@ -36,17 +36,24 @@ ngx_oscp_jwa_t ngx_oscp_jwk_algorithm(const char *name, size_t len);
 typedef struct ngx_oscp_jwks_s  ngx_oscp_jwks_t;
 
 /*
- * Reads a set from `len` bytes of JSON.  Keys of other kinds or for other uses
- * (`use` other than "sig", `key_ops` without "verify") are skipped.  A key of
- * our kinds that is damaged, too short, or has the kid of another one of its
- * algorithm makes the whole set an error, and so does a set without any usable
- * key.
+ * Told of a key that was passed over although it might have been meant for us:
+ * path "$.keys[1].n" and what it must be.
+ */
+typedef void (*ngx_oscp_jwks_skipped_pt)(void *data, const oscp_error_t *why);
+
+/*
+ * Reads a set from `len` bytes of JSON.  What cannot be used is passed over, as
+ * RFC 7517, section 5, has it: a set is its issuer's, who may add a key for
+ * others at any time.  Keys of other kinds or for other uses (`use` other than
+ * "sig", `key_ops` without "verify") go without a word; `skipped` is told of
+ * those that are damaged, too short, or have the kid of an earlier one of their
+ * algorithm.
  *
- * Returns the set, owned by the caller, or NULL with `err` filled (path
- * "$.keys[1].n" and what it must be).
+ * Returns the set, owned by the caller; or NULL with `err` filled: what is read
+ * is no key set, is too large, or has no usable key; or there is no memory.
  */
 ngx_oscp_jwks_t *ngx_oscp_jwks_read(const char *json, size_t len,
-    oscp_error_t *err);
+    ngx_oscp_jwks_skipped_pt skipped, void *data, oscp_error_t *err);
 
 /* NULL is harmless. */
 void ngx_oscp_jwks_free(ngx_oscp_jwks_t *set);

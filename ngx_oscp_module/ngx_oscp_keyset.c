@@ -17,6 +17,12 @@ typedef struct {
     ngx_event_t   timer;
 } ngx_oscp_keyset_watch_t;
 
+/* What a line about one key of a set needs. */
+typedef struct {
+    const ngx_str_t  *path;
+    ngx_log_t        *log;
+} ngx_oscp_keyset_told_t;
+
 
 static void ngx_oscp_keyset_cleanup(void *data);
 static ngx_int_t ngx_oscp_keyset_load(ngx_oscp_keyset_t *keyset,
@@ -25,6 +31,7 @@ static ngx_int_t ngx_oscp_keyset_read(ngx_oscp_keyset_t *keyset,
     ngx_str_t *content, ngx_uint_t level, ngx_log_t *log);
 static ngx_int_t ngx_oscp_keyset_use(ngx_oscp_keyset_t *keyset,
     const ngx_str_t *content, ngx_uint_t level, ngx_log_t *log);
+static void ngx_oscp_keyset_skipped(void *data, const oscp_error_t *why);
 static ngx_uint_t ngx_oscp_keyset_changed(const ngx_oscp_keyset_t *keyset,
     const ngx_file_info_t *info);
 static void ngx_oscp_keyset_look(ngx_event_t *ev);
@@ -173,10 +180,11 @@ static ngx_int_t
 ngx_oscp_keyset_use(ngx_oscp_keyset_t *keyset, const ngx_str_t *content,
     ngx_uint_t level, ngx_log_t *log)
 {
-    char                   text[OSCP_ERROR_PATH_LEN + OSCP_ERROR_TEXT_LEN];
-    oscp_error_t           err;
-    ngx_oscp_jwks_t       *set;
-    ngx_oscp_cache_key_t   digest;
+    char                    text[OSCP_ERROR_PATH_LEN + OSCP_ERROR_TEXT_LEN];
+    oscp_error_t            err;
+    ngx_oscp_jwks_t        *set;
+    ngx_oscp_cache_key_t    digest;
+    ngx_oscp_keyset_told_t  told = { &keyset->path, log };
 
     if (ngx_oscp_cache_make_key(content, 1, &digest) != NGX_OK) {
         return NGX_ERROR;
@@ -194,7 +202,8 @@ ngx_oscp_keyset_use(ngx_oscp_keyset_t *keyset, const ngx_str_t *content,
 
     keyset->seen = digest;
 
-    set = ngx_oscp_jwks_read((char *) content->data, content->len, &err);
+    set = ngx_oscp_jwks_read((char *) content->data, content->len,
+                             ngx_oscp_keyset_skipped, &told, &err);
 
     if (set == NULL) {
         (void) oscp_error_format(&err, text, sizeof(text));
@@ -215,6 +224,19 @@ ngx_oscp_keyset_use(ngx_oscp_keyset_t *keyset, const ngx_str_t *content,
     keyset->content = digest;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_oscp_keyset_skipped(void *data, const oscp_error_t *why)
+{
+    char                     text[OSCP_ERROR_PATH_LEN + OSCP_ERROR_TEXT_LEN];
+    ngx_oscp_keyset_told_t  *told = data;
+
+    (void) oscp_error_format(why, text, sizeof(text));
+    ngx_log_error(NGX_LOG_WARN, told->log, 0,
+                  "oscp: key set \"%V\": a key is not used: %s", told->path,
+                  text);
 }
 
 

@@ -38,7 +38,7 @@ sub try {
         is($status, 0, "$name: good") or diag($output);
     }
     unlike($output, qr/s3cret|[0-9a-f]{20}/, "$name: no secret");
-    return;
+    return $output;
 }
 
 # oscp_token_key_file
@@ -160,22 +160,6 @@ for (
     ['no JSON', 'jwks', 'must be JSON'],
     ['JSON and more', jwks($ec) . 'x', 'must be JSON'],
     ['a member twice', '{"keys":[],"keys":[]}', 'must not be given twice'],
-    ['a small key', jwks(jwk($small)), '$.keys[0].n: must be'],
-    ['an even exponent', jwks(jwk($rsa, e => 'AQAA')), '$.keys[0].e: must be'],
-    ['an exponent of one', jwks(jwk($rsa, e => 'AQ')), '$.keys[0].e: must be'],
-    ['no modulus', jwks($ec, jwk($rsa, n => undef)), '$.keys[1].n: must be'],
-    ['a point off the curve', jwks(jwk($ec, y => b64('y' x 32))),
-        '$.keys[0].y: must be'],
-    ['a short coordinate', jwks(jwk($ec, x => b64('x' x 31))),
-        '$.keys[0].x: must be'],
-    ['a short Ed25519 key', jwks(jwk($ed, x => b64('x' x 31))),
-        '$.keys[0].x: must be'],
-    ['padding', jwks(jwk($ed, x => jwk($ed)->{x} . '=')),
-        '$.keys[0].x: must be'],
-    ['a kid twice', jwks($ec, jwk($ec)), '$.keys[1].kid: must be unique'],
-    ['a long kid', jwks(jwk($ec, kid => 'k' x 129)), '$.keys[0].kid: must be'],
-    ['a kid that is no string', jwks(jwk($ec, kid => 1)),
-        '$.keys[0].kid: must be'],
     ['a kid of 128', jwks(jwk($ec, kid => 'k' x 128))],
     ['262144 bytes', jwks($ec) . ' ' x (262144 - length jwks($ec))],
     ['too large', jwks($ec) . ' ' x (262145 - length jwks($ec)),
@@ -183,6 +167,47 @@ for (
 ) {
     $door->file('jwks', $_->[1]);
     try("key set: $_->[0]", '', $jwt, $_->[2]);
+}
+
+# A key that cannot be used: alone it is an error, beside others they serve.
+for (
+    ['a small key', jwk($small), '.n: must be'],
+    ['an even exponent', jwk($rsa, e => 'AQAA'), '.e: must be'],
+    ['an exponent of one', jwk($rsa, e => 'AQ'), '.e: must be'],
+    ['no modulus', jwk($rsa, n => undef), '.n: must be'],
+    ['a certificate alone', jwk($rsa, n => undef, e => undef,
+        x5c => ['MIIB']), '.n: must be'],
+    ['a padded modulus', jwk($rsa, n => jwk($rsa)->{n} . '=='), '.n: must be'],
+    ['a point off the curve', jwk($ec, y => b64('y' x 32), kid => 'off'),
+        '.y: must be'],
+    ['a short coordinate', jwk($ec, x => b64('x' x 31), kid => 'short'),
+        '.x: must be'],
+    ['a short Ed25519 key', jwk($ed, x => b64('x' x 31)), '.x: must be'],
+    ['padding', jwk($ed, x => jwk($ed)->{x} . '='), '.x: must be'],
+    ['a long kid', jwk($ec, kid => 'k' x 129), '.kid: must be'],
+    ['an empty kid', jwk($ec, kid => ''), '.kid: must be'],
+    ['a kid that is no string', jwk($ec, kid => 1), '.kid: must be of'],
+    ['key_ops that are no list', jwk($ec, key_ops => 'verify'),
+        '.key_ops: must be of'],
+    ['a key that is no object', 'key', ': must be an object'],
+) {
+    my ($name, $bad, $why) = @$_;
+    $door->file('jwks', jwks($bad));
+    my $output = try("key set: $name alone", '', $jwt,
+        '$.keys: must have a key that');
+    like($output, passed_over(0, $why), "$name: and why");
+    $door->file('jwks', jwks($ec, $bad, $ed));
+    like(try("key set: $name", '', $jwt), passed_over(1, $why),
+        "$name: passed over");
+}
+$door->file('jwks', jwks($ec, jwk($ec)));
+like(try('key set: a kid twice', '', $jwt),
+    passed_over(1, '.kid: must be unique'), 'the first one counts');
+
+sub passed_over {
+    my ($index, $why) = @_;
+
+    return qr/\[warn\].*jwks": a key is not used: \$\.keys\[$index\]\Q$why\E/;
 }
 
 done_testing();

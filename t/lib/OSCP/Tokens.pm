@@ -103,7 +103,8 @@ sub jwk {
 }
 
 sub jwks {
-    return json({ keys => [map { exists $_->{kty} ? $_ : jwk($_) } @_] });
+    return json({ keys => [map { !ref || exists $_->{kty} ? $_ : jwk($_) }
+        @_] });
 }
 
 # The raw signature of a text; r and s side by side for ES256.
