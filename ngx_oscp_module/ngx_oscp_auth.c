@@ -15,9 +15,12 @@ struct ngx_oscp_auth_kind_s {
                         ngx_oscp_auth_line_t *line, ngx_str_t *args,
                         ngx_uint_t nargs);
 
-    /* NULL: accepted; else the reason, for the log. */
+    /*
+     * NULL: accepted; else the reason, for the log, and in `reached`, above 0,
+     * how far the credentials got with this line.
+     */
     const char *(*check)(const ngx_oscp_auth_line_t *line,
-                         const ngx_str_t *credentials);
+                         const ngx_str_t *credentials, ngx_uint_t *reached);
 };
 
 
@@ -27,7 +30,7 @@ static char *ngx_oscp_auth_accept_header(ngx_conf_t *cf,
 static char *ngx_oscp_auth_token_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs);
 static const char *ngx_oscp_auth_token_check(const ngx_oscp_auth_line_t *line,
-    const ngx_str_t *credentials);
+    const ngx_str_t *credentials, ngx_uint_t *reached);
 
 static const char *ngx_oscp_auth_check_authorization(
     const ngx_oscp_auth_t *auth, const ngx_oscp_headers_t *found);
@@ -200,9 +203,11 @@ ngx_oscp_auth_token_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
 
 static const char *
 ngx_oscp_auth_token_check(const ngx_oscp_auth_line_t *line,
-    const ngx_str_t *credentials)
+    const ngx_str_t *credentials, ngx_uint_t *reached)
 {
     ngx_int_t  rc = ngx_oscp_secret_equal(line->data, credentials);
+
+    *reached = rc == NGX_ERROR ? 2 : 1;
 
     return rc == NGX_OK ? NULL
            : rc == NGX_ERROR ? ngx_oscp_auth_unjudged : "wrong token";
@@ -305,12 +310,16 @@ ngx_oscp_auth_check_authorization(const ngx_oscp_auth_t *auth,
 }
 
 
+/*
+ * Of several lines the reason of the one with which they got furthest is the
+ * one to look for: it is the line that was meant.
+ */
 static const char *
 ngx_oscp_auth_check_lines(const ngx_oscp_auth_t *auth,
     const ngx_str_t *scheme, const ngx_str_t *credentials)
 {
     const char                  *wrong, *reason = "wrong scheme";
-    ngx_uint_t                   i, good = 0;
+    ngx_uint_t                   i, reached, furthest = 0, good = 0;
     const ngx_oscp_auth_line_t  *line = auth->lines.elts;
 
     for (i = 0; i < auth->lines.nelts; i++) {
@@ -319,9 +328,13 @@ ngx_oscp_auth_check_lines(const ngx_oscp_auth_t *auth,
                                scheme->len)
                == 0)
         {
-            wrong = line[i].kind->check(&line[i], credentials);
+            wrong = line[i].kind->check(&line[i], credentials, &reached);
             good |= (wrong == NULL);
-            reason = wrong;
+
+            if (wrong && reached > furthest) {
+                reason = wrong;
+                furthest = reached;
+            }
         }
     }
 

@@ -310,7 +310,7 @@ ngx_oscp_bearer_finish(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
 
 const char *
 ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
-    const ngx_str_t *credentials)
+    const ngx_str_t *credentials, ngx_uint_t *reached)
 {
     int64_t                        expires_s = 0;
     ngx_str_t                      parts[3];
@@ -320,6 +320,7 @@ ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
     const ngx_oscp_bearer_rule_t  *rule = line->data;
 
     if (credentials->len > NGX_OSCP_JWT_SIZE_MAX) {
+        *reached = NGX_OSCP_JWT_OVERSIZED;
         return ngx_oscp_jwt_reason(NGX_OSCP_JWT_OVERSIZED);
     }
 
@@ -344,9 +345,14 @@ ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
     ERR_clear_error();
     rc = ngx_oscp_bearer_verify(rule, credentials, &expires_s);
 
+    if (rc != NGX_OSCP_JWT_OK && ngx_oscp_bearer_exhausted()) {
+        *reached = NGX_OSCP_JWT_NOMEM;
+        return ngx_oscp_auth_unjudged;
+    }
+
     if (rc != NGX_OSCP_JWT_OK) {
-        return ngx_oscp_bearer_exhausted() ? ngx_oscp_auth_unjudged
-                                           : ngx_oscp_jwt_reason(rc);
+        *reached = rc;
+        return ngx_oscp_jwt_reason(rc);
     }
 
     if (cache) {

@@ -35,7 +35,7 @@ char *ngx_oscp_bearer_oauth_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
 char *ngx_oscp_bearer_jwt_parse(ngx_conf_t *cf, ngx_oscp_auth_t *auth,
     ngx_oscp_auth_line_t *line, ngx_str_t *args, ngx_uint_t nargs);
 const char *ngx_oscp_bearer_check(const ngx_oscp_auth_line_t *line,
-    const ngx_str_t *credentials);
+    const ngx_str_t *credentials, ngx_uint_t *reached);
 
 /*
  * The client of a connection that these credentials are of, into `found`.  All

@@ -20,10 +20,11 @@
 #define NGX_OSCP_JWT_KEY_SIZE     32      /* bytes of a key of ours */
 #define NGX_OSCP_JWT_KEYS_MAX     16      /* keys in oscp_token_key_file */
 
+/* In the order of the checks: the higher, the further a token got. */
 typedef enum {
     NGX_OSCP_JWT_OK = 0,
-    NGX_OSCP_JWT_MALFORMED,     /* not a compact JWS of JSON objects */
     NGX_OSCP_JWT_OVERSIZED,
+    NGX_OSCP_JWT_MALFORMED,     /* not a compact JWS of JSON objects */
     NGX_OSCP_JWT_ALGORITHM,     /* none, unknown, or not of this kind */
     NGX_OSCP_JWT_CRITICAL,      /* a crit header */
     NGX_OSCP_JWT_TYPE,          /* typ is neither JWT nor at+jwt */
@@ -33,8 +34,8 @@ typedef enum {
     NGX_OSCP_JWT_NOT_YET,
     NGX_OSCP_JWT_ISSUER,
     NGX_OSCP_JWT_AUDIENCE,
-    NGX_OSCP_JWT_SCOPE,
     NGX_OSCP_JWT_CLIENT,
+    NGX_OSCP_JWT_SCOPE,
     NGX_OSCP_JWT_NOMEM
 } ngx_oscp_jwt_result_t;
 

@@ -148,6 +148,23 @@ ok(reload(2), 'without the old key');
 is(use_token($first), 401, 'its tokens are refused');
 is(use_token($second), 204, 'the new ones hold');
 
+# Of several lines the log has the reason of the one that was meant, wherever
+# it stands; the answer has none.
+for my $order ([0, 1], [1, 0]) {
+    my @lines = ('accept oauth client_id=vector client_secret_file=secret;',
+        'accept oauth client_id=other client_secret_file=other scope=oscp;');
+    $door->configure(settings => join '', @lines[@$order]);
+    ok(reload(2), 'lines in another order');
+    my $offset = -s $door->nginx->error_log;
+    my $response = $door->post('heartbeat', '{}', 'Authorization: Bearer '
+        . own_token(2, { %good, client_id => 'other' }));
+    is($response->{status}, 401, 'a token without the scope');
+    is($response->{body}, '{"message":"credentials are missing or wrong"}',
+        'is answered like any other');
+    like($door->nginx->log_text($offset), qr/answered 401 .*: wrong scope\b/,
+        'the log says what is wrong with it');
+}
+
 # Secrets: nowhere but in their files.
 my $dump = join "\n", map { my $key = $_;
     $door->redis->command('DUMP', $key) // '' }
