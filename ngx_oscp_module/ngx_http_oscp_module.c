@@ -14,7 +14,7 @@
 
 static ngx_http_module_t  ngx_http_oscp_module_ctx = {
     ngx_oscp_variable_add,                 /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_oscp_conf_postconfigure,           /* postconfiguration */
 
     ngx_oscp_conf_create_main,             /* create main configuration */
     ngx_oscp_conf_init_main,               /* init main configuration */

@@ -237,6 +237,24 @@ ngx_oscp_auth_has_client(const ngx_oscp_auth_t *auth)
 }
 
 
+const ngx_str_t *
+ngx_oscp_auth_underscored(const ngx_oscp_auth_t *auth)
+{
+    ngx_uint_t        i;
+    const ngx_str_t  *name;
+
+    for (i = NGX_OSCP_HEADER_FIXED; i < auth->nheaders; i++) {
+        name = &auth->headers[i].name;
+
+        if (ngx_strlchr(name->data, name->data + name->len, '_')) {
+            return name;
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_int_t
 ngx_oscp_auth_check(const ngx_oscp_auth_t *auth,
     const ngx_oscp_headers_t *found, const char **reason)

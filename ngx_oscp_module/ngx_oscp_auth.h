@@ -58,6 +58,12 @@ ngx_uint_t ngx_oscp_auth_empty(const ngx_oscp_auth_t *auth);
 ngx_uint_t ngx_oscp_auth_has_client(const ngx_oscp_auth_t *auth);
 
 /*
+ * The name of a demanded header line with "_" in it, which nginx does not let
+ * in by default, or NULL.
+ */
+const ngx_str_t *ngx_oscp_auth_underscored(const ngx_oscp_auth_t *auth);
+
+/*
  * Judges a request by the header lines found in it.  Every line is looked at,
  * whatever the others gave, so that the time tells nothing.
  *

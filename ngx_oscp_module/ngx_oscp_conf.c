@@ -588,6 +588,46 @@ ngx_oscp_conf_init_main(ngx_conf_t *cf, void *conf)
 }
 
 
+/* What some server lets in may be meant for it: only that none does is told. */
+ngx_int_t
+ngx_oscp_conf_postconfigure(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    const ngx_str_t            *header;
+    ngx_oscp_main_conf_t       *mcf;
+    ngx_oscp_connection_t     **connection;
+    ngx_http_core_srv_conf_t  **server;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    server = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        if (server[i]->underscores_in_headers) {
+            return NGX_OK;
+        }
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_oscp_module);
+    connection = mcf->connections.elts;
+
+    for (i = 0; i < mcf->connections.nelts; i++) {
+        header = ngx_oscp_auth_underscored(&connection[i]->auth);
+
+        if (header) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"accept header %V\" cannot hold: nginx drops "
+                          "header lines with \"_\" in their names unless "
+                          "\"underscores_in_headers\" is on, in "
+                          "oscp_connection \"%V\"", header,
+                          &connection[i]->node.str);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_oscp_conf_finish_connections(ngx_conf_t *cf, ngx_oscp_main_conf_t *mcf)
 {

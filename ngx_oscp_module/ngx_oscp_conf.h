@@ -71,9 +71,13 @@ typedef struct {
 
 extern ngx_command_t  ngx_oscp_conf_commands[];
 
-/* The module's hooks; init_main does what needs the whole configuration. */
+/*
+ * The module's hooks; init_main does what needs the whole configuration, and
+ * postconfigure what needs every server of it.
+ */
 void *ngx_oscp_conf_create_main(ngx_conf_t *cf);
 char *ngx_oscp_conf_init_main(ngx_conf_t *cf, void *conf);
+ngx_int_t ngx_oscp_conf_postconfigure(ngx_conf_t *cf);
 void *ngx_oscp_conf_create_loc(ngx_conf_t *cf);
 char *ngx_oscp_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
 

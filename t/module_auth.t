@@ -150,3 +150,26 @@ accept token file=$TEST_NGINX_SERVER_ROOT/html/long;
 [OSCP::Module::headers('Authorization: Token ' . 't' x 4096, 'a'), OSCP::Module::headers('Authorization: Token ' . 't' x 4097, 'b')]
 --- error_code eval
 [204, 401]
+
+
+=== TEST 10: a name that nginx does not let in
+--- settings: accept header Api_Key x;
+--- headers: api_key: x
+--- request
+POST /oscp/fp/2.0/heartbeat
+{}
+--- error_code: 401
+--- error_log
+a header line is missing
+
+
+=== TEST 11: a name that nginx lets in
+--- main: underscores_in_headers on;
+--- settings: accept header Api_Key x;
+--- headers: api_key: x
+--- request
+POST /oscp/fp/2.0/heartbeat
+{}
+--- error_code: 204
+--- no_error_log
+cannot hold

@@ -236,6 +236,28 @@ subtest 'a connection without a group' => sub {
         'with a warning');
 };
 
+subtest 'a header line that nginx does not let in' => sub {
+    my $line = 'accept header Api_Key x;';
+    my ($status, $output) = try($line);
+    is($status, 0, 'is allowed');
+    my $warning = '"accept header api_key" cannot hold: nginx drops header lines'
+        . ' with "_" in their names unless "underscores_in_headers" is on, in'
+        . ' oscp_connection "vector"';
+    like($output, qr/\[warn\] .*\Q$warning\E/, 'with a warning');
+
+    my $out = 'underscores_in_headers on;';
+    $door->configure(main => $out);
+    ($status, $output) = try($line);
+    unlike($output, qr/cannot hold/, 'but not when nginx is told to');
+    $door->configure(main => '', server => "$out location / {"
+        . ' oscp_endpoint vector; }');
+    ($status, $output) = try($line);
+    unlike($output, qr/cannot hold/, 'by a server alone');
+    $door->configure(server => undef);
+    ($status, $output) = try('');
+    unlike($output, qr/cannot hold/, 'nor without such a line');
+};
+
 subtest 'names' => sub {
     for my $name ('version', 'shards', 'a b', 'x' x 65, 'a:b') {
         my ($status, $output) = try('', sub {
