@@ -41,10 +41,10 @@ $stack->redis->command('HSET', $stack->key('conn:vector'),
 $stack->worker->restart;
 
 subtest 'liveness is lost, the peer refuses' => sub {
-    $cp->command('heartbeats off', 'misbehave refuse=handshake:503');
+    $cp->command('heartbeats off', 'misbehave refuse=handshake:403');
     $stack->lose_liveness;
     my $error = wait_for(sub { my $conn = $stack->connection;
-        ($conn->{last_error} // '') =~ /503/ ? $conn : undef });
+        ($conn->{last_error} // '') =~ /403/ ? $conn : undef });
     is($error->{state}, 'offline', 'offline, with why');
     my $pause = time_ms($error->{retry_at}) - time_ms($error->{last_error_at});
     cmp_ok($pause, '>=', 30_000, 'the pause is long');

@@ -272,10 +272,15 @@ note(map { "window_skipped: $_: $skipped{$_}\n" } sort keys %skipped);
 ok(exists $events{$_}, "there was: $_")
     for qw(forecast envelope command window delivered state);
 
-my %open_incident = map { $_->{id} => 1 } $stack->incidents;
-my @forever = grep { my ($id) = /([^:]+)$/; !$open_incident{$id}
-    && $redis->command('TTL', $_) < 0 }
-    @{$redis->command('KEYS', $stack->key('incident:*'))};
+# One that opens between the two looks is no such one at the next.
+my @forever;
+wait_for(sub {
+    my %open = map { $_->{id} => 1 } $stack->incidents;
+    @forever = grep { my ($id) = /([^:]+)$/; !$open{$id}
+        && $redis->command('TTL', $_) < 0 }
+        @{$redis->command('KEYS', $stack->key('incident:*'))};
+    return !@forever;
+});
 is_deeply(\@forever, [], 'incidents that are over expire');
 cmp_ok(@{$redis->command('KEYS', $stack->key('incident:*'))}, '>', 0,
     'there were some');

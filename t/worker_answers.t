@@ -58,7 +58,7 @@ sub answer {
         $req = $1 if $line =~ /^x-request-id: *(\S+)/i;
         last if $line eq "\r\n";
     }
-    read $client, my $body, $length;
+    read($client, my $body, $length);
     open my $fh, '>>', $said or return 0;
     syswrite $fh, "$req\n";
     my ($how) = $req =~ /^(\w+)-/;

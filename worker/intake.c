@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "aside.h"
+#include "clock.h"
 #include "command.h"
 #include "event.h"
 #include "intake.h"
@@ -18,7 +19,17 @@
 #include "script.h"
 
 
-#define INTAKE_BATCH   64      /* entries of each stream in one take */
+#define INTAKE_BATCH     64      /* entries of each stream in one take */
+#define INTAKE_TURN_MS   20      /* then timers and answers have their turn,
+                                    which a few long forecasts would keep from
+                                    them */
+
+
+enum intake_end {
+    INTAKE_ALL = 0,              /* of the stream's batch is applied */
+    INTAKE_FULL,                 /* no more can be set aside */
+    INTAKE_LATER                 /* the turn is over */
+};
 
 
 struct intake_stream {
@@ -50,6 +61,8 @@ struct worker_intake {
     unsigned                      taking:1;
     unsigned                      full:1;      /* no more can be set aside: the
                                                   batch waits as well */
+    unsigned                      later:1;     /* the batch goes on when the
+                                                  shard says so */
 };
 
 
@@ -207,7 +220,6 @@ intake_done(struct worker_intake *in)
     }
 
     in->taken = in->ctx->takes;
-    worker_context_wake(in->ctx);
 }
 
 
@@ -234,11 +246,11 @@ intake_ask(struct worker_intake *in)
  * An entry is stored after the configuration under which nginx accepted it is:
  * a name that is not known is judged only by a configuration that was read
  * after the entry.  What names it waits; others do not wait for that, for the
- * configuration may be out of reach while the shard is not.  Returns -1 when
- * no more can be set aside.
+ * configuration may be out of reach while the shard is not.
  */
-static int
-intake_run_stream(struct worker_intake *in, enum worker_stream stream)
+static enum intake_end
+intake_run_stream(struct worker_intake *in, enum worker_stream stream,
+    int64_t until_ms)
 {
     struct worker_entry       *e;
     struct intake_stream      *s = &in->streams[stream];
@@ -247,13 +259,17 @@ intake_run_stream(struct worker_intake *in, enum worker_stream stream)
     while (s->next < s->n) {
         e = &s->entries[s->next];
 
+        if (worker_clock_boot() >= until_ms) {
+            return INTAKE_LATER;
+        }
+
         if (!e->gone
             && (!intake_known(in, stream, e)
                 || worker_aside_ahead(&in->aside, stream, e)))
         {
             item = worker_aside_put(&in->aside, stream, e);
             if (item == NULL) {
-                return -1;
+                return INTAKE_FULL;
             }
 
             item->drained = in->ctx->drained;
@@ -270,25 +286,47 @@ intake_run_stream(struct worker_intake *in, enum worker_stream stream)
         s->next++;
     }
 
-    return 0;
+    return INTAKE_ALL;
 }
 
 
 static void
 intake_run(struct worker_intake *in)
 {
-    in->full = 0;
+    int64_t          until_ms = worker_clock_boot() + INTAKE_TURN_MS;
+    enum intake_end  end = INTAKE_ALL;
 
-    for (unsigned i = 0; i < WORKER_STREAM_COUNT && !in->full; i++) {
-        in->full = intake_run_stream(in, i) == -1;
+    for (unsigned i = 0; i < WORKER_STREAM_COUNT && end == INTAKE_ALL; i++) {
+        end = intake_run_stream(in, i, until_ms);
     }
+
+    in->full = end == INTAKE_FULL;
+    in->later = end == INTAKE_LATER;
 
     if (in->full || in->aside.n > 0) {
         intake_ask(in);
     }
 
-    if (!in->full) {
+    if (end == INTAKE_ALL) {
         intake_done(in);
+    }
+
+    worker_context_wake(in->ctx);
+}
+
+
+int
+worker_intake_waits(const struct worker_intake *in)
+{
+    return in->later;
+}
+
+
+void
+worker_intake_continue(struct worker_intake *in)
+{
+    if (in->later) {
+        intake_run(in);
     }
 }
 
@@ -323,7 +361,8 @@ callback_refreshed(void *arg)
     }
 
     if (in->full) {
-        intake_run(in);
+        in->full = 0;
+        in->later = 1;
     }
 
     worker_context_wake(in->ctx);
@@ -372,7 +411,8 @@ callback_taken(void *arg, redisReply *reply)
         }
     }
 
-    intake_run(in);
+    in->later = 1;
+    worker_context_wake(in->ctx);
 }
 
 
@@ -428,7 +468,7 @@ worker_intake_busy(const struct worker_intake *in)
         left |= in->streams[i].next < in->streams[i].n;
     }
 
-    return in->taking || left;
+    return in->taking || in->full || in->later || left;
 }
 
 
@@ -493,6 +533,7 @@ worker_intake_reset(struct worker_intake *in,
     worker_aside_free(&in->aside);
     in->asked = 0;
     in->full = 0;
+    in->later = 0;
 
     for (unsigned i = 0; i < WORKER_STREAM_COUNT; i++) {
         s = &in->streams[i];

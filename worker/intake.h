@@ -32,9 +32,18 @@ void worker_intake_reset(struct worker_intake *in,
 
 /*
  * Takes a batch, unless one is under way or not yet applied.  The shard is
- * woken when it has been applied.  Errors fail the context.
+ * woken when it is here.  Errors fail the context.
  */
 void worker_intake_take(struct worker_intake *in, struct worker_redis *redis);
+
+/* 1 while a batch is here that is to be applied, or what is left of it. */
+int worker_intake_waits(const struct worker_intake *in);
+
+/*
+ * Applies it, for as long as one turn may take.  The shard is woken when there
+ * is more to do, and when the batch is done.
+ */
+void worker_intake_continue(struct worker_intake *in);
 
 /* 1 while a batch is under way or not yet applied. */
 int worker_intake_busy(const struct worker_intake *in);

@@ -27,6 +27,8 @@
                                  .multiplier = 2, .jitter = 0.5 }
 #define SHARD_COMMIT_SIZE      131072    /* bytes: groups beyond it wait for the
                                             next commit, and Redis breathes */
+#define SHARD_INTAKE_SIZE      262144   /* bytes: messages beyond it wait for
+                                            the next commit */
 #define SHARD_SETTLE_MS        1500      /* for sends under way, at the end */
 #define SHARD_CONFIG_MS        1000      /* for a fresh configuration; then what
                                             was applied last has to do */
@@ -460,6 +462,39 @@ shard_close_windows(struct worker_shard *shard)
 }
 
 
+/* As many groups as there is room for, and all that must be in this commit. */
+static void
+shard_decide(struct worker_shard *shard)
+{
+    struct worker_context  *ctx = &shard->ctx;
+
+    while (worker_group_decide_next(ctx, worker_commit_size(ctx->commit)
+                                         < SHARD_COMMIT_SIZE))
+    {
+        /* until there are none, or no room */
+    }
+}
+
+
+/*
+ * What was taken is applied.  The groups that wait come first: messages that
+ * fill one commit after the other would keep them waiting for as long as there
+ * are any.
+ */
+static void
+shard_apply_taken(struct worker_shard *shard)
+{
+    if (!worker_intake_waits(shard->intake) || shard->ctx.failed
+        || worker_commit_size(shard->ctx.commit) >= SHARD_INTAKE_SIZE)
+    {
+        return;
+    }
+
+    shard_decide(shard);
+    worker_intake_continue(shard->intake);
+}
+
+
 /*
  * At most one commit is under way.  What comes together meanwhile goes into the
  * next: a commit that fails can so never be followed by one that was built on
@@ -474,12 +509,7 @@ shard_commit(struct worker_shard *shard)
         return;
     }
 
-    while (worker_group_decide_next(ctx, worker_commit_size(ctx->commit)
-                                         < SHARD_COMMIT_SIZE))
-    {
-        /* until all that must be in this commit is */
-    }
-
+    shard_decide(shard);
     shard_close_windows(shard);
     worker_remains_give_up(ctx);
 
@@ -591,6 +621,7 @@ shard_pump(struct worker_shard *shard)
     shard_commit(shard);
 
     if (shard->phase != SHARD_CLOSING) {
+        shard_apply_taken(shard);
         shard_take(shard);
 
     } else if (!shard->committing && ctx->sends == 0
