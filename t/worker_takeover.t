@@ -102,7 +102,7 @@ passes('the owner is paused', sub {
 });
 my $before = () = had();
 $direct->worker($paused)->process->signal('CONT');
-ok($direct->wait_log(qr/begins again: lease.*standing by(?!.*owns)/s, $paused),
+ok($direct->wait_log(qr/begins again: .*standing by(?!.*owns)/s, $paused),
     'it wakes up and stands by');
 is(() = had(), $before, 'and has sent nothing');
 
