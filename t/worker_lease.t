@@ -92,7 +92,7 @@ subtest 'the owner is paused' => sub {
     cmp_ok(token(), '>', $token, 'with a greater token');
     ok(effective(4), 'and works');
     $direct->worker($old)->process->signal('CONT');
-    ok($direct->wait_log(qr/begins again: lease.*standing by(?!.*owns)/s,
+    ok($direct->wait_log(qr/begins again: .*standing by(?!.*owns)/s,
         $old), 'the first wakes up and stands by');
     ok(effective(5), 'the other still works');
     is(owning(), 1 - $old, 'and owns');
