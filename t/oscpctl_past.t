@@ -107,7 +107,8 @@ publish(DEPOT01 => {});
 ok($direct->wait_hash('circuit:incomer-1', { control => 'local',
     group => 'DEPOT01' }), 'and back, new');
 $direct->forecast('vector', 'DEPOT01', blocks => [[-1, 600, 12345.678]]);
-ok($direct->wait_hash('envelope:depot-1', {}), 'with a forecast');
+ok($direct->wait_hash('envelope:depot-1', { import_limit_w => 12345.678 }),
+    'with a forecast');
 $direct->wait_settled;
 
 subtest 'every decision is given again' => sub {

@@ -120,8 +120,7 @@ subtest 'a connection out of service' => sub {
     $stack->worker->kill;
     $stack->nginx->reload;
     $stack->worker->restart;
-    ok(wait_for(sub { (() = $stack->worker->log_text =~ /running/g) == 3 }),
-        'another worker, a reload');
+    ok($stack->worker->wait_running, 'another worker, a reload');
     is($stack->connection->{state}, 'disabled', 'do not enable it');
     is($stack->operate('enable', group => 'DEPOT01'), 'unchanged: DEPOT01 is '
         . 'enabled already, but the connection is disabled', 'its group');

@@ -26,15 +26,13 @@ my $stack = OSCP::Stack->start(heartbeat => '30s', groups => [
     'group DEPOT04 scope=depot-4 circuit=incomer-4 rated=250kW',
 ]);
 my $cp = $stack->cp;
-my $runs = 1;
 my $length = 4 + 4 * slow();
 
 sub kill_worker {
     $stack->worker->kill;
     $stack->worker->restart;
-    $runs++;
-    return ok(wait_for(sub { (() = $stack->worker->log_text =~ /running/g)
-        == $runs }), 'the worker is killed, another one runs');
+    return ok($stack->worker->wait_running,
+        'the worker is killed, another one runs');
 }
 
 # The open incident of a group.

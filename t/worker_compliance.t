@@ -25,20 +25,17 @@ my %vector = (measurement_grace_ms => 3600000, groups => \%groups);
 my $direct = OSCP::Direct->start(connections => { vector => \%vector });
 my $redis = $direct->redis;
 my $start = time;
-my ($runs, $wh) = (1, 0);
+my $wh = 0;
 ok($direct->wait_hash('circuit:incomer-1', { control => 'local' }), 'it runs');
 $direct->set_online('vector', 3600);
-$runs++;
 
 sub running {
-    return wait_for(sub { $runs == (() = $direct->worker->log_text
-        =~ /info: running/g) }, 20);
+    return $direct->worker->wait_running;
 }
 
 sub restart {
     $direct->worker->kill;
     $direct->worker->restart;
-    $runs++;
     return ok(running(), 'another worker');
 }
 
@@ -267,7 +264,6 @@ subtest 'what says nothing of now' => sub {
     $redis->command('HSET', $direct->key('group:vector:DEPOT04'), measured_at =>
         OSCP::Direct::at(time - 898));
     $direct->worker->restart;
-    $runs++;
     ok(wait_story('DEPOT04', 'begun import, ended import'),
         'what is not measured for a window ends');
     is((told('DEPOT04'))[1]{data}{why}, 'nobody measures it any more', 'why');
@@ -280,7 +276,6 @@ subtest 'the clock was set back' => sub {
         OSCP::Direct::at(time + 7200), import_over_since =>
         OSCP::Direct::at(time + 7140));
     $direct->worker->restart;
-    $runs++;
     running();
     measure('DEPOT04', -20, 80000);
     my $group = group('DEPOT04');

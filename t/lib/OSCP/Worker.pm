@@ -25,6 +25,7 @@ sub start {
         $env{ASAN_OPTIONS} = 'detect_leaks=1:exitcode=99';
         $env{UBSAN_OPTIONS} = 'print_stacktrace=1';
     }
+    $self->{from} = -s "$self->{dir}/$self->{name}.log" // 0;
     $self->{process} = OSCP::Process->start(name => $self->{name},
         env => \%env, log => "$self->{dir}/$self->{name}.log",
         argv => [memcheck($self->{dir}, $binary, '--redis', $self->{redis},
@@ -72,6 +73,14 @@ sub log_text {
     my ($self) = @_;
 
     return $self->{process} ? $self->{process}->log_text : '';
+}
+
+# Waits until it works for a shard, since it was started last.
+sub wait_running {
+    my ($self, $seconds) = @_;
+
+    return wait_for(sub { $self->{process}->log_text($self->{from})
+        =~ /info: running/ }, $seconds // 20);
 }
 
 1;
