@@ -19,7 +19,7 @@ use OSCP::Door;
 use OSCP::Process qw(slow wait_for);
 use OSCP::Sentinel;
 
-my $timeout = 'oscp_redis_timeout 500ms;';
+my $timeout = 'oscp_redis_timeout 1s;';
 my $door = OSCP::Door->new(main => $timeout,
     server => 'location = /status { oscp_status; }'
     . ' location /oscp/fp/2.0/ { oscp_endpoint vector; }',
