@@ -16,7 +16,9 @@
 #define OSCP_SEGMENT_TIMEOUT_MS    60000    /* from the first one received */
 #define OSCP_SEGMENT_SETS_MAX      5000     /* sets in assembly at once: each
                                                type of 1,000 groups */
-#define OSCP_SEGMENT_BLOCKS_MAX    524288   /* in all of them together */
+#define OSCP_SEGMENT_BLOCKS_MAX    524288   /* in all of them together, */
+#define OSCP_SEGMENT_ITEMS_MAX     10000    /* and parts: each that comes is
+                                               compared with all of them */
 #define OSCP_SEGMENT_PARTS_MAX     200      /* parts received of one set, those
                                                that came twice included */
 
@@ -88,9 +90,9 @@ typedef struct {
  * Returns OSCP_OK with `*whole` NULL (incomplete) or the completed message, to
  * be freed with oscp_segment_whole_free(); OSCP_ERR_LIMIT when
  * OSCP_SEGMENT_SETS_MAX are open, OSCP_SEGMENT_PARTS_MAX have come, the blocks
- * of a set exceed OSCP_READ_BLOCKS_MAX or those of all OSCP_SEGMENT_BLOCKS_MAX;
- * OSCP_ERR_NOMEM.  After an error the collection is as it was and does not hold
- * the part.
+ * of a set exceed OSCP_READ_BLOCKS_MAX or those of all OSCP_SEGMENT_BLOCKS_MAX,
+ * or OSCP_SEGMENT_ITEMS_MAX parts wait in all; OSCP_ERR_NOMEM.  After an error
+ * the collection is as it was and does not hold the part.
  *
  * Time is not judged here: call oscp_segments_expire() with `received_ms`
  * first, so that a part joins only what was not over when it came.

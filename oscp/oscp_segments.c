@@ -19,6 +19,7 @@ struct oscp_segments_s {
     oscp_segment_set_t   *sets;
     size_t                nsets;
     size_t                nblocks;         /* of all sets */
+    size_t                nitems;          /* the same */
 };
 
 /* The part on its way into the collection. */
@@ -42,6 +43,7 @@ oscp_segments_create(const oscp_alloc_t *alloc)
         set->sets = NULL;
         set->nsets = 0;
         set->nblocks = 0;
+        set->nitems = 0;
     }
 
     return set;
@@ -74,6 +76,7 @@ oscp_segments_drop(oscp_segments_t *set, oscp_segment_set_t *s)
     while ((item = s->items) != NULL) {
         s->items = item->next;
         set->nblocks -= item->nblocks;
+        set->nitems--;
         oscp_segments_release(set, item);
     }
 
@@ -212,6 +215,13 @@ oscp_segments_fits(const oscp_segments_t *set, const oscp_segment_entry_t *e,
                               "too many wait for other segments");
     }
 
+    if (set->nitems >= OSCP_SEGMENT_ITEMS_MAX
+        && e->view.have < part->segment.count)
+    {
+        return oscp_error_set(err, OSCP_ERR_LIMIT, INDEX_HEADER,
+                              "too many segments wait for others");
+    }
+
     return OSCP_OK;
 }
 
@@ -233,6 +243,7 @@ oscp_segments_join(oscp_segments_t *set, oscp_segment_entry_t *e)
     }
 
     set->nblocks += e->item->nblocks;
+    set->nitems++;
     oscp_segment_set_append(s, e->item);
     e->item = NULL;
 

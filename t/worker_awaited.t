@@ -36,6 +36,20 @@ ok($direct->wait_applied($direct->publish(
     vector => { heartbeat_interval_ms => 60000 },
     other => { groups => { DEPOT08 => {} } })), 'configured');
 
+# More messages of somebody else than are read at once.
+sub others {
+    my ($to) = @_;
+
+    $to->redis->command('EVAL', <<'LUA', 1, $to->key('in'),
+for i = 1, 300 do
+  redis.call('XADD', KEYS[1], '*', 'conn', 'other', 'msg', 'heartbeat',
+    'at', ARGV[1], 'req', ARGV[1] .. i, 'body', ARGV[2])
+end
+LUA
+        OSCP::Direct::at(time), '{"offline_mode_at":"2040-01-01T00:00:00Z"}');
+    return;
+}
+
 # Holds the worker from before a moment until after it, and does something
 # meanwhile, behind more messages than are read at once.
 sub held_over {
@@ -43,13 +57,7 @@ sub held_over {
 
     sleep 0.1 while time < $until - HELD;
     kill 'STOP', $direct->worker->pid;
-    $redis->command('EVAL', <<'LUA', 1, $direct->key('in'),
-for i = 1, 300 do
-  redis.call('XADD', KEYS[1], '*', 'conn', 'other', 'msg', 'heartbeat',
-    'at', ARGV[1], 'req', ARGV[1] .. i, 'body', ARGV[2])
-end
-LUA
-        OSCP::Direct::at(time), '{"offline_mode_at":"2040-01-01T00:00:00Z"}');
+    others($direct);
     $meanwhile->($until - HELD / 2);
     sleep 0.1 while time < $until + 0.2;
     kill 'CONT', $direct->worker->pid;
@@ -79,15 +87,39 @@ subtest 'segments' => sub {
     is(() = $direct->events('segment_expired'), 0, 'none is given up');
 };
 
+# The second one's time is over while the first one's end is being judged: the
+# take for that is held, and so is the worker then.
+subtest 'another one meanwhile' => sub {
+    my ($redis_pid) = map { $_->pid } $redis->processes;
+    my $end = time + 4;
+    my $late = $end + 1;
+    segment(1, 'm-1', $end - 60);
+    segment(1, 'n-1', $late - 60);
+    ok(wait_for(sub { pending() == 2 }), 'two are begun');
+    sleep 0.01 while time < $end - 0.2;
+    kill 'STOP', $redis_pid;
+    sleep 0.01 while time < $end + 0.15;
+    kill 'STOP', $direct->worker->pid;
+    kill 'CONT', $redis_pid;
+    sleep 0.15;
+    segment(2, 'n-2', $late - 0.3, 'n-1');
+    sleep 0.01 while time < $late + 0.1;
+    kill 'CONT', $direct->worker->pid;
+    ok($direct->wait_hash('forecast:vector:DEPOT01:CONSUMPTION',
+        { req => 'n-1' }), 'the second one is complete');
+    is_deeply([map { $_->{data}{req} } $direct->events('segment_expired')],
+        ['m-1'], 'the first one is not');
+};
+
 subtest 'segments that came too late' => sub {
     $direct->worker->kill;
     segment(1, 'l-1', time - 110);
     segment(2, 'l-2', time - 10, 'l-1');
     $direct->worker->restart;
-    ok(wait_for(sub { $direct->events('segment_expired') }),
+    ok(wait_for(sub { $direct->events('segment_expired') == 2 }),
         'are read together, and yet the first one was over');
-    is(($direct->events('segment_expired'))[0]{data}{req}, 'l-1', 'by its id');
-    is($direct->hash('forecast:vector:DEPOT01:CONSUMPTION')->{req}, 's-1',
+    is(($direct->events('segment_expired'))[1]{data}{req}, 'l-1', 'by its id');
+    is($direct->hash('forecast:vector:DEPOT01:CONSUMPTION')->{req}, 'n-1',
         'without effect');
 };
 
@@ -126,4 +158,56 @@ subtest 'a heartbeat' => sub {
 
 $cp->stop;
 $direct->finish;
+
+# What comes while the state is loaded is behind what is caught up with.
+subtest 'a heartbeat while the shard is loaded' => sub {
+    my $big = OSCP::Direct->start(connections => { vector => {},
+        other => { groups => { map { ("G$_" => { scope => "s$_",
+            circuit => undef, asset => "A$_" }) } 1 .. 950 } } },
+        arguments => ['--lease', '60s']);
+    ok($big->worker->wait_running, 'it runs');
+    $big->worker->stop;
+    my $until = time + 4;
+    $big->redis->command('HSET', $big->key('conn:vector'), state => 'online',
+        since => OSCP::Direct::at(time), heartbeat_interval_expected => 60,
+        handshake_at => OSCP::Direct::at(time), handshake_by => 'peer',
+        offline_mode_at => OSCP::Direct::at($until));
+    $big->worker->restart;
+    my $worker = $big->worker;
+    1 while $worker->process->log_text($worker->{from}) !~ /owns the shard/;
+    sleep 0.03;
+    kill 'STOP', $worker->pid;
+    note('it was ' . ($worker->process->log_text($worker->{from}) =~ /running/
+        ? 'not held in time' : 'held while it loaded'));
+    others($big);
+    $big->store('heartbeat', 'vector', { offline_mode_at =>
+        OSCP::Direct::at($until + 3600) });
+    sleep 0.05 while time < $until + 0.3;
+    kill 'CONT', $worker->pid;
+    ok($big->wait_settled, 'all is applied');
+    is($big->hash('conn:vector')->{state}, 'online', 'still online');
+    is((grep { $_->{conn} eq 'vector' && $_->{data}{to} eq 'offline' }
+        $big->events('state')), 0, 'all the while');
+    $big->finish;
+};
+
+# Else a circuit would be seen, and left by a worker that dies then, as the
+# first message has made it and not as all of them do.
+subtest 'what waited for a worker takes effect at once' => sub {
+    my $alone = OSCP::Direct->start(connections => { vector => {} });
+    ok($alone->wait_hash('circuit:incomer-1', { control => 'local' }), 'it runs');
+    $alone->worker->kill;
+    my $commits = $alone->hash('stats')->{commits};
+    $alone->redis->command('XADD', $alone->key('cmd'), '*', op => $_,
+        conn => 'vector', by => 'test') for qw(disconnect connect);
+    $alone->forecast('vector', 'DEPOT01', type => 'FALLBACK_CONSUMPTION',
+        blocks => [[-60, 3600, 77000]]);
+    $alone->worker->restart;
+    ok($alone->wait_hash('circuit:incomer-1', { control => 'fallback',
+        available_capacity_w => 77000 }), 'a decision by all of it');
+    cmp_ok($alone->hash('stats')->{commits} - $commits, '<=', 2, 'in one'
+        . ' commit; one more is that of the handshake');
+    $alone->finish;
+};
+
 done_testing();

@@ -21,7 +21,8 @@ worker_aside_free(struct worker_aside *a)
 {
     struct worker_aside_item  *item;
 
-    while ((item = worker_aside_take(a)) != NULL) {
+    while ((item = TAILQ_FIRST(&a->items)) != NULL) {
+        worker_aside_take(a, item);
         worker_entry_free(&item->entry);
         free(item);
     }
@@ -77,16 +78,10 @@ worker_aside_ahead(const struct worker_aside *a, enum worker_stream stream,
 }
 
 
-struct worker_aside_item *
-worker_aside_take(struct worker_aside *a)
+void
+worker_aside_take(struct worker_aside *a, struct worker_aside_item *item)
 {
-    struct worker_aside_item  *item = TAILQ_FIRST(&a->items);
-
-    if (item != NULL) {
-        TAILQ_REMOVE(&a->items, item, next);
-        a->size -= item->size;
-        a->n--;
-    }
-
-    return item;
+    TAILQ_REMOVE(&a->items, item, next);
+    a->size -= item->size;
+    a->n--;
 }

@@ -50,7 +50,7 @@ struct worker_aside_item *worker_aside_put(struct worker_aside *a,
 int worker_aside_ahead(const struct worker_aside *a, enum worker_stream stream,
     const struct worker_entry *e);
 
-/* The oldest one, which is the caller's to free (with its entry); or NULL. */
-struct worker_aside_item *worker_aside_take(struct worker_aside *a);
+/* Gives one out: it is the caller's to free, with its entry. */
+void worker_aside_take(struct worker_aside *a, struct worker_aside_item *item);
 
 #endif /* WORKER_ASIDE_H */

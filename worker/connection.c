@@ -39,6 +39,7 @@ struct worker_connection {
     oscp_ms_t                       judge_ms;    /* and all stored by then */
     uint64_t                        connect_take;   /* that brought `connect`,
                                                        or came after loading */
+    unsigned                        awaiting:1;  /* is in ctx->judging */
     unsigned                        unsent:1;    /* a handshake was begun that
                                                     nothing has sent yet */
     TAILQ_ENTRY(worker_connection)  next;        /* in ctx->judging */
@@ -214,8 +215,11 @@ worker_connection_schedule(struct worker_connection *conn)
     }
 
     next = oscp_lifecycle_next(&conn->lc);
-    segments = oscp_segments_next(conn->segments);
-    next = segments < next ? segments : next;
+
+    if (!conn->awaiting) {
+        segments = oscp_segments_next(conn->segments);
+        next = segments < next ? segments : next;
+    }
 
     if (worker_timer_set(conn->ctx->timers, &conn->timer, next) == -1) {
         worker_context_fail(conn->ctx, "no memory for a timer");
@@ -267,20 +271,7 @@ connection_tick(struct worker_connection *conn, oscp_ms_t now)
                                        .offline_mode_at_ms = OSCP_TIME_NONE };
     oscp_lifecycle_result_t  result;
 
-    worker_connection_expire(conn, now);
     worker_connection_step(conn, &event, "worker", &result);
-}
-
-
-/* 1 when a stored message may still meet a deadline from behind `after`. */
-static int
-connection_awaits(const struct worker_connection *conn, oscp_ms_t after,
-    oscp_ms_t now)
-{
-    oscp_ms_t  segments = oscp_segments_next(conn->segments);
-
-    return oscp_lifecycle_awaits(&conn->lc, after, now)
-           || (segments > after && segments <= now);
 }
 
 
@@ -288,6 +279,11 @@ connection_awaits(const struct worker_connection *conn, oscp_ms_t after,
 static void
 connection_await(struct worker_connection *conn, oscp_ms_t now)
 {
+    if (!conn->awaiting) {
+        conn->awaiting = 1;
+        TAILQ_INSERT_TAIL(&conn->ctx->judging, conn, next);
+    }
+
     conn->judge_ms = now;
     conn->judge_take = conn->ctx->takes + 1;
     worker_context_wake(conn->ctx);
@@ -296,7 +292,8 @@ connection_await(struct worker_connection *conn, oscp_ms_t now)
 
 /*
  * A deadline.  A heartbeat, an acknowledge or a segment that came in time may
- * still wait in the stream: it is looked for first.
+ * still wait in the stream: it is looked for first.  Segments alone keep the
+ * connection from nothing else.
  */
 static void
 connection_timer(struct worker_connection *conn)
@@ -307,23 +304,57 @@ connection_timer(struct worker_connection *conn)
         return;
     }
 
-    if (!connection_awaits(conn, 0, now)) {
-        connection_tick(conn, now);
+    if (oscp_lifecycle_awaits(&conn->lc, 0, now)) {
+        conn->link.judging = 1;
+        connection_await(conn, now);
         return;
     }
 
-    conn->link.judging = 1;
-    TAILQ_INSERT_TAIL(&conn->ctx->judging, conn, next);
-    connection_await(conn, now);
+    if (!conn->awaiting && oscp_segments_next(conn->segments) <= now) {
+        connection_await(conn, now);
+    }
+
+    connection_tick(conn, now);
 }
 
 
 static void
 connection_judged(struct worker_connection *conn)
 {
-    if (conn->link.judging) {
-        conn->link.judging = 0;
+    conn->link.judging = 0;
+
+    if (conn->awaiting) {
+        conn->awaiting = 0;
         TAILQ_REMOVE(&conn->ctx->judging, conn, next);
+    }
+}
+
+
+/* All that was stored by judge_ms has been read. */
+static void
+connection_judge(struct worker_connection *conn)
+{
+    int        judging = conn->link.judging;
+    oscp_ms_t  now = worker_clock_wall();
+
+    worker_connection_expire(conn, conn->judge_ms);
+
+    /* what has passed meanwhile has not been looked for yet */
+    if (oscp_segments_next(conn->segments) <= now
+        || (judging && oscp_lifecycle_awaits(&conn->lc, conn->judge_ms, now)))
+    {
+        connection_await(conn, now);
+        return;
+    }
+
+    connection_judged(conn);
+
+    if (judging) {
+        connection_tick(conn, now);
+        worker_groups_touch(&conn->groups);
+
+    } else {
+        worker_connection_schedule(conn);
     }
 }
 
@@ -332,27 +363,15 @@ void
 worker_connection_judge(struct worker_context *ctx, uint64_t takes,
     int drained, oscp_ms_t last_ms)
 {
-    oscp_ms_t                  now;
     struct worker_connection  *conn, *next;
 
     for (conn = TAILQ_FIRST(&ctx->judging); conn != NULL; conn = next) {
         next = TAILQ_NEXT(conn, next);
 
-        if (conn->judge_take > takes || (!drained && last_ms < conn->judge_ms))
+        if (conn->judge_take <= takes && (drained || last_ms >= conn->judge_ms))
         {
-            continue;
+            connection_judge(conn);
         }
-
-        /* what has passed meanwhile has not been looked for yet */
-        now = worker_clock_wall();
-        if (connection_awaits(conn, conn->judge_ms, now)) {
-            connection_await(conn, now);
-            continue;
-        }
-
-        connection_judged(conn);
-        connection_tick(conn, now);
-        worker_groups_touch(&conn->groups);
     }
 }
 

@@ -15,6 +15,18 @@ worker_context_wake(struct worker_context *ctx)
 }
 
 
+/* An event that activates itself would run again before anything else does. */
+void
+worker_context_wake_later(struct worker_context *ctx)
+{
+    struct timeval  none = { 0, 0 };
+
+    if (event_add(ctx->pump, &none) == -1) {
+        worker_context_wake(ctx);
+    }
+}
+
+
 void
 worker_context_fail(struct worker_context *ctx, const char *fmt, ...)
 {

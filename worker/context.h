@@ -80,6 +80,9 @@ struct worker_context {
 /* The shard takes a turn soon: something is to be decided, sent or taken. */
 void worker_context_wake(struct worker_context *ctx);
 
+/* The same, after timers and sockets have had their turn. */
+void worker_context_wake_later(struct worker_context *ctx);
+
 /*
  * The shard cannot go on: in its next turn it drops all it knows and begins
  * again from what Redis has.  Only the first reason is kept.

@@ -29,7 +29,9 @@ struct worker_http {
     struct event_base        *base;
     CURLM                    *multi;
     struct worker_trust      *trust;
-    const char               *system_ca;   /* libcurl's own file; NULL: none */
+    const char               *system_ca;   /* libcurl's own file and directory;
+                                              NULL: none */
+    const char               *system_dir;
     struct event             *timer;       /* libcurl's own timeouts */
     struct worker_http_call  *calls;       /* all under way */
 };
@@ -39,6 +41,7 @@ struct worker_http_call {
     CURL                     *easy;
     struct curl_slist        *headers;
     char                     *ca;          /* NULL: as libcurl does */
+    const char               *directory;   /* of more CAs, or NULL */
     worker_http_done         *done;
     void                     *arg;
     int                     (*may)(void *arg);
@@ -467,7 +470,8 @@ http_want_trust(CURL *easy, void *ssl, void *arg)
 
     (void) easy;
 
-    store = worker_trust_store(call->http->trust, call->ca, call->untrusted);
+    store = worker_trust_store(call->http->trust, call->ca, call->directory,
+                               call->untrusted);
     if (store == NULL) {
         return CURLE_SSL_CACERT_BADFILE;
     }
@@ -517,6 +521,7 @@ http_setup_tls(struct worker_http_call *call,
     rc |= curl_easy_setopt(easy, CURLOPT_SSLVERSION,
                            (long) CURL_SSLVERSION_TLSv1_2) != CURLE_OK;
 
+    call->directory = request->ca == NULL ? call->http->system_dir : NULL;
     rc |= http_setup_trust(call, request->ca != NULL ? request->ca
                                  : call->http->system_ca)
           == -1;
@@ -681,6 +686,7 @@ worker_http_create(struct event_base *base)
 
     http->base = base;
     http->system_ca = curl_version_info(CURLVERSION_NOW)->cainfo;
+    http->system_dir = curl_version_info(CURLVERSION_NOW)->capath;
     http->trust = worker_trust_create();
     http->timer = evtimer_new(base, callback_timer, http);
     http->multi = http_multi_create(http);

@@ -54,11 +54,14 @@ struct worker_intake {
     struct worker_aside           aside;       /* for the configuration */
     size_t                        asked;       /* the first so many of them wait
                                                   for the reading that has been
-                                                  asked for */
+                                                  asked for, */
+    size_t                        released;    /* or for none any more */
     struct intake_stream          streams[WORKER_STREAM_COUNT];
     oscp_ms_t                     last_ms;
     uint64_t                      taken;
     unsigned                      taking:1;
+    unsigned                      refreshed:1; /* there was a reading: look */
+    unsigned                      batch:1;     /* one is here, not yet done */
     unsigned                      full:1;      /* no more can be set aside: the
                                                   batch waits as well */
     unsigned                      later:1;     /* the batch goes on when the
@@ -219,6 +222,7 @@ intake_done(struct worker_intake *in)
         in->ctx->drained = in->ctx->takes;
     }
 
+    in->batch = 0;
     in->taken = in->ctx->takes;
 }
 
@@ -290,11 +294,69 @@ intake_run_stream(struct worker_intake *in, enum worker_stream stream,
 }
 
 
+/* As if it took effect when it was taken: before what drained the stream. */
+static void
+intake_handle_aside(struct worker_intake *in, struct worker_aside_item *item)
+{
+    uint64_t  drained = in->ctx->drained;
+
+    in->ctx->drained = item->drained;
+    intake_handle(in, item->stream, &item->entry);
+    in->ctx->drained = drained;
+
+    worker_entry_free(&item->entry);
+    free(item);
+}
+
+
+/*
+ * After a reading.  What was set aside since it was asked for waits for the
+ * next, unless it names somebody who is known by now.
+ */
+static enum intake_end
+intake_run_aside(struct worker_intake *in, int64_t until_ms)
+{
+    size_t                     i = 0;
+    struct worker_aside_item  *item, *next;
+
+    if (!in->refreshed) {
+        return INTAKE_ALL;
+    }
+
+    for (item = TAILQ_FIRST(&in->aside.items); item != NULL; item = next) {
+        next = TAILQ_NEXT(item, next);
+
+        if (i >= in->released && !intake_known(in, item->stream, &item->entry))
+        {
+            i++;
+            continue;
+        }
+
+        if (worker_clock_boot() >= until_ms) {
+            return INTAKE_LATER;
+        }
+
+        /* the first so many are fewer now */
+        in->released -= i < in->released;
+        in->asked -= i < in->asked;
+        worker_aside_take(&in->aside, item);
+        intake_handle_aside(in, item);
+    }
+
+    in->refreshed = 0;
+    in->released = 0;
+
+    return INTAKE_ALL;
+}
+
+
 static void
 intake_run(struct worker_intake *in)
 {
     int64_t          until_ms = worker_clock_boot() + INTAKE_TURN_MS;
-    enum intake_end  end = INTAKE_ALL;
+    enum intake_end  end;
+
+    end = intake_run_aside(in, until_ms);
 
     for (unsigned i = 0; i < WORKER_STREAM_COUNT && end == INTAKE_ALL; i++) {
         end = intake_run_stream(in, i, until_ms);
@@ -303,11 +365,16 @@ intake_run(struct worker_intake *in)
     in->full = end == INTAKE_FULL;
     in->later = end == INTAKE_LATER;
 
-    if (in->full || in->aside.n > 0) {
+    if (in->aside.n > 0 || in->full) {
         intake_ask(in);
     }
 
-    if (end == INTAKE_ALL) {
+    if (in->later) {
+        worker_context_wake_later(in->ctx);
+        return;
+    }
+
+    if (end == INTAKE_ALL && in->batch) {
         intake_done(in);
     }
 
@@ -331,41 +398,16 @@ worker_intake_continue(struct worker_intake *in)
 }
 
 
-/* As if it took effect when it was taken: before what drained the stream. */
-static void
-intake_handle_aside(struct worker_intake *in, struct worker_aside_item *item)
-{
-    uint64_t  drained = in->ctx->drained;
-
-    in->ctx->drained = item->drained;
-    intake_handle(in, item->stream, &item->entry);
-    in->ctx->drained = drained;
-
-    worker_entry_free(&item->entry);
-    free(item);
-}
-
-
-/* What was set aside since the reading was asked for waits for the next. */
+/* At once: a group that is new is decided by what has come for it. */
 static void
 callback_refreshed(void *arg)
 {
     struct worker_intake  *in = arg;
 
-    for ( ; in->asked > 0; in->asked--) {
-        intake_handle_aside(in, worker_aside_take(&in->aside));
-    }
-
-    if (in->aside.n > 0) {
-        intake_ask(in);
-    }
-
-    if (in->full) {
-        in->full = 0;
-        in->later = 1;
-    }
-
-    worker_context_wake(in->ctx);
+    in->refreshed = 1;
+    in->released = in->asked;
+    in->asked = 0;
+    intake_run(in);
 }
 
 
@@ -411,6 +453,7 @@ callback_taken(void *arg, redisReply *reply)
         }
     }
 
+    in->batch = 1;
     in->later = 1;
     worker_context_wake(in->ctx);
 }
@@ -532,6 +575,9 @@ worker_intake_reset(struct worker_intake *in,
     worker_config_forget(in->config, &in->waiter);
     worker_aside_free(&in->aside);
     in->asked = 0;
+    in->released = 0;
+    in->refreshed = 0;
+    in->batch = 0;
     in->full = 0;
     in->later = 0;
 

@@ -32,6 +32,9 @@
 #define SHARD_SETTLE_MS        1500      /* for sends under way, at the end */
 #define SHARD_CONFIG_MS        1000      /* for a fresh configuration; then what
                                             was applied last has to do */
+#define SHARD_CATCH_UP_MS      30000     /* then time is judged although what
+                                            came while loading is not all
+                                            applied */
 #define SHARD_YIELD_MS         1000      /* until a shard that was given to
                                             another worker is asked for */
 #define SHARD_AWAY_MAX_MS      60000     /* sites that were told 503 come again
@@ -69,6 +72,8 @@ struct worker_shard {
     struct event                    *timer;      /* next try; end of settling;
                                                     end of patience */
     oscp_backoff_t                   backoff;
+    oscp_ms_t                        loaded_ms;  /* when all was loaded, */
+    int64_t                          loaded_boot_ms;  /* by either clock */
     int64_t                          lost_ms;    /* Redis is away since; 0: it
                                                     is there */
     unsigned                         committing:1;  /* a commit is under way */
@@ -284,6 +289,8 @@ callback_loaded(void *arg)
     shard_apply(shard);
 
     shard->phase = SHARD_CATCHING_UP;
+    shard->loaded_ms = worker_clock_wall();
+    shard->loaded_boot_ms = worker_clock_boot();
     shard->work = 1;
     worker_intake_reset(shard->intake, shard->load.tails);
     worker_context_wake(&shard->ctx);
@@ -496,6 +503,19 @@ shard_apply_taken(struct worker_shard *shard)
 
 
 /*
+ * Groups are decided when all that was stored has been applied: until then what
+ * is applied waits for that, so that a circuit is not seen in between, as long
+ * as it is not too much for one commit.
+ */
+static int
+shard_commit_later(const struct worker_shard *shard)
+{
+    return shard->phase == SHARD_CATCHING_UP
+           && worker_commit_size(shard->ctx.commit) < SHARD_INTAKE_SIZE;
+}
+
+
+/*
  * At most one commit is under way.  What comes together meanwhile goes into the
  * next: a commit that fails can so never be followed by one that was built on
  * it, and a busy shard makes few large commits instead of many small ones.
@@ -505,7 +525,7 @@ shard_commit(struct worker_shard *shard)
 {
     struct worker_context  *ctx = &shard->ctx;
 
-    if (shard->committing) {
+    if (shard->committing || shard_commit_later(shard)) {
         return;
     }
 
@@ -569,7 +589,28 @@ shard_take(struct worker_shard *shard)
 }
 
 
-/* All that was stored is applied: from here on time is judged. */
+/*
+ * 1 when all that was stored has been applied: what was there when the shard
+ * was opened, and the messages that came while it was loaded.
+ */
+static int
+shard_caught_up(const struct worker_shard *shard)
+{
+    const struct worker_intake  *in = shard->intake;
+
+    if (!worker_intake_caught_up(in, WORKER_STREAM_CMD)
+        || !worker_intake_caught_up(in, WORKER_STREAM_IN))
+    {
+        return 0;
+    }
+
+    return worker_intake_drained(in, WORKER_STREAM_IN)
+           || worker_intake_last_ms(in) >= shard->loaded_ms
+           || worker_clock_boot() - shard->loaded_boot_ms > SHARD_CATCH_UP_MS;
+}
+
+
+/* From here on time is judged. */
 static void
 shard_run(struct worker_shard *shard)
 {
@@ -606,10 +647,7 @@ shard_pump(struct worker_shard *shard)
     if (!worker_intake_busy(shard->intake)) {
         shard->work |= !worker_intake_drained_all(shard->intake);
 
-        if (shard->phase == SHARD_CATCHING_UP
-            && worker_intake_caught_up(shard->intake, WORKER_STREAM_CMD)
-            && worker_intake_caught_up(shard->intake, WORKER_STREAM_IN))
-        {
+        if (shard->phase == SHARD_CATCHING_UP && shard_caught_up(shard)) {
             shard_run(shard);
         }
     }

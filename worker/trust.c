@@ -65,7 +65,8 @@ trust_find(struct worker_trust *trust, const char *path)
 /* As libcurl sets up its own: a CA that is named is enough, whoever issued
    it. */
 static X509_STORE *
-trust_read(const char *path, char why[WORKER_TRUST_WHY_SIZE])
+trust_read(const char *path, const char *directory,
+    char why[WORKER_TRUST_WHY_SIZE])
 {
     char         text[WORKER_TRUST_WHY_SIZE / 2] = "no memory";
     X509_STORE  *store;
@@ -73,7 +74,7 @@ trust_read(const char *path, char why[WORKER_TRUST_WHY_SIZE])
     ERR_clear_error();
 
     store = X509_STORE_new();
-    if (store != NULL && X509_STORE_load_locations(store, path, NULL) == 1
+    if (store != NULL && X509_STORE_load_locations(store, path, directory) == 1
         && X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST
                                        | X509_V_FLAG_PARTIAL_CHAIN)
            == 1)
@@ -96,7 +97,7 @@ trust_read(const char *path, char why[WORKER_TRUST_WHY_SIZE])
 
 X509_STORE *
 worker_trust_store(struct worker_trust *trust, const char *path,
-    char why[WORKER_TRUST_WHY_SIZE])
+    const char *directory, char why[WORKER_TRUST_WHY_SIZE])
 {
     struct stat         st;
     struct trust_file  *file = trust_find(trust, path);
@@ -126,7 +127,7 @@ worker_trust_store(struct worker_trust *trust, const char *path,
 
     strcpy(file->path, path);
     file->seen = st;
-    file->store = trust_read(path, why);
+    file->store = trust_read(path, directory, why);
     if (file->store == NULL) {
         free(file);
         return NULL;

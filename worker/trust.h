@@ -20,10 +20,12 @@ struct worker_trust *worker_trust_create(void);
 void worker_trust_free(struct worker_trust *trust);
 
 /*
- * The CAs in `path`, as the file is now: borrowed, until the next call.  NULL:
- * it cannot be read, or there is none in it, and `why` says so.
+ * The CAs in `path`, as the file is now, and those that are looked up one by
+ * one in `directory` (NULL: none), which is always the same for a path:
+ * borrowed, until the next call.  NULL: the file cannot be read, or there is no
+ * CA in it, and `why` says so.
  */
 X509_STORE *worker_trust_store(struct worker_trust *trust, const char *path,
-    char why[WORKER_TRUST_WHY_SIZE]);
+    const char *directory, char why[WORKER_TRUST_WHY_SIZE]);
 
 #endif /* WORKER_TRUST_H */

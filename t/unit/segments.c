@@ -398,6 +398,20 @@ blocks_of_all(void)
     ok(add("m", 1, 2, 0, 0) == OSCP_OK, "and make room");
     whole = oscp_segments_expire(set, 100000);
     done();
+
+    for (i = 0; i < OSCP_SEGMENT_ITEMS_MAX; i++) {
+        snprintf(name, sizeof(name), "p%u", i / 50);
+        add(name, i % 50 + 1, 51, 0, 0);
+    }
+    is_int(add("more", 1, 2, 0, 0), OSCP_ERR_LIMIT,
+           "more than OSCP_SEGMENT_ITEMS_MAX parts");
+    ok(add("p0", 51, 51, 0, 0) == OSCP_OK && whole,
+       "what becomes whole passes");
+    done();
+    is_int(add("more", 1, 2, 0, 0), OSCP_OK, "and makes room");
+    while ((whole = oscp_segments_expire(set, 100000)) != NULL) {
+        done();
+    }
 }
 
 
