@@ -40,6 +40,7 @@ struct worker_connection {
     uint64_t                        connect_take;   /* that brought `connect`,
                                                        or came after loading */
     unsigned                        awaiting:1;  /* is in ctx->judging */
+    unsigned                        paused:1;    /* and so are its deadlines */
     unsigned                        unsent:1;    /* a handshake was begun that
                                                     nothing has sent yet */
     TAILQ_ENTRY(worker_connection)  next;        /* in ctx->judging */
@@ -210,7 +211,7 @@ worker_connection_schedule(struct worker_connection *conn)
 {
     oscp_ms_t  next, segments;
 
-    if (!conn->ctx->live || conn->link.judging) {
+    if (!conn->ctx->live || conn->paused) {
         return;
     }
 
@@ -291,6 +292,19 @@ connection_await(struct worker_connection *conn, oscp_ms_t now)
 
 
 /*
+ * What a group's limit and the outbox depend on is liveness alone: they wait
+ * for nothing else.
+ */
+static void
+connection_pause(struct worker_connection *conn, oscp_ms_t now)
+{
+    conn->paused = 1;
+    conn->link.judging = conn->lc.state == OSCP_STATE_ONLINE
+                         && conn->lc.offline_mode_at_ms <= now;
+}
+
+
+/*
  * A deadline.  A heartbeat, an acknowledge or a segment that came in time may
  * still wait in the stream: it is looked for first.  Segments alone keep the
  * connection from nothing else.
@@ -305,7 +319,7 @@ connection_timer(struct worker_connection *conn)
     }
 
     if (oscp_lifecycle_awaits(&conn->lc, 0, now)) {
-        conn->link.judging = 1;
+        connection_pause(conn, now);
         connection_await(conn, now);
         return;
     }
@@ -321,6 +335,7 @@ connection_timer(struct worker_connection *conn)
 static void
 connection_judged(struct worker_connection *conn)
 {
+    conn->paused = 0;
     conn->link.judging = 0;
 
     if (conn->awaiting) {
@@ -334,22 +349,25 @@ connection_judged(struct worker_connection *conn)
 static void
 connection_judge(struct worker_connection *conn)
 {
-    int        judging = conn->link.judging;
+    int        paused = conn->paused;
     oscp_ms_t  now = worker_clock_wall();
 
     worker_connection_expire(conn, conn->judge_ms);
 
     /* what has passed meanwhile has not been looked for yet */
     if (oscp_segments_next(conn->segments) <= now
-        || (judging && oscp_lifecycle_awaits(&conn->lc, conn->judge_ms, now)))
+        || (paused && oscp_lifecycle_awaits(&conn->lc, conn->judge_ms, now)))
     {
+        if (paused) {
+            connection_pause(conn, now);
+        }
         connection_await(conn, now);
         return;
     }
 
     connection_judged(conn);
 
-    if (judging) {
+    if (paused) {
         connection_tick(conn, now);
         worker_groups_touch(&conn->groups);
 

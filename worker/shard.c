@@ -503,14 +503,19 @@ shard_apply_taken(struct worker_shard *shard)
 
 
 /*
- * Groups are decided when all that was stored has been applied: until then what
- * is applied waits for that, so that a circuit is not seen in between, as long
- * as it is not too much for one commit.
+ * Groups are decided when all that was stored has been applied, and when it has
+ * been judged whether a peer lives: until then what is applied waits for that,
+ * so that a circuit is not seen in between, as long as it is not too much for
+ * one commit.
  */
 static int
 shard_commit_later(const struct worker_shard *shard)
 {
-    return shard->phase == SHARD_CATCHING_UP
+    int  halfway = worker_intake_waits(shard->intake)
+                   && !TAILQ_EMPTY(&shard->ctx.judging);
+
+    return (shard->phase == SHARD_CATCHING_UP
+            || (shard->phase == SHARD_RUNNING && halfway))
            && worker_commit_size(shard->ctx.commit) < SHARD_INTAKE_SIZE;
 }
 
