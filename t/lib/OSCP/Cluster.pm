@@ -141,11 +141,17 @@ sub _at {
 # The node that serves a key, as a living one sees it.
 sub node_of {
     my ($self, $key) = @_;
-    my $slot = $self->slot($key);
-    my ($range) = grep { $_->[0] <= $slot && $slot <= $_->[1] }
-        @{$self->_alive->command('CLUSTER', 'SLOTS')};
 
-    return $self->_named($range->[2][2]);
+    return $self->_named(_owner($self->_alive, $self->slot($key)));
+}
+
+# The id of the node that serves a slot, as `node` sees it.
+sub _owner {
+    my ($node, $slot) = @_;
+    my ($range) = grep { $_->[0] <= $slot && $slot <= $_->[1] }
+        @{$node->command('CLUSTER', 'SLOTS')};
+
+    return $range->[2][2];
 }
 
 # Moves the slot of a key, with all its keys, to another master.  `during` is
@@ -169,8 +175,9 @@ sub move {
             'KEYS', @keys);
     }
     $_->command(@setslot, 'NODE', $to->{id}) for $to, $from;
-    # The others hear of it by and by; whom we ask must have.
-    wait_for(sub { $self->node_of($key) == $to }, 10)
+    # The others hear of it by and by.  A replica that has not is no successor:
+    # it would claim the slot for its master, and be refused.
+    $self->_wait_all(sub { _owner($_[0], $slot) eq $to->{id} })
         or die "$key: the move is not known\n";
     return;
 }
