@@ -97,7 +97,9 @@ subtest 'a worker takes over' => sub {
     is($direct->hash('circuit:incomer-1')->{rated_capacity_w}, 400000,
         'by its own configuration');
     is(unsettled(), 'in 4 meter 1 cmd 1 out 1', 'what is unknown is kept');
-    $direct->worker($owner)->restart;
+    my $back = $direct->worker($owner)->restart;
+    ok(wait_for(sub { $back->process->log_text($back->{from}) =~ /begins as/ }),
+        'the other one is back');
 };
 
 subtest 'it can be read again' => sub {
